@@ -1,0 +1,49 @@
+"""Who says what, and who listens. A test walks the services and fails where catalogue and code disagree."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from shared.contracts import customer, feedback, survey
+from shared.contracts.envelope import Event
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One event type: its class, the service that says it and the services that listen."""
+
+    event: type[Event]
+    speaker: str
+    listeners: tuple[str, ...]
+
+
+def _entries() -> Iterator[Entry]:
+    reacting: dict[type[Event], tuple[str, ...]] = {survey.SurveyResponded: ("feedback", "reporting")}
+    for speaker, said in (("customer", customer.SAYS), ("survey", survey.SAYS), ("feedback", feedback.SAYS)):
+        for event in said:
+            yield Entry(event, speaker, reacting.get(event, ("reporting",)))
+
+
+CATALOGUE: dict[str, Entry] = {entry.event.TYPE: entry for entry in _entries()}
+"""Wire type → entry."""
+
+SPEAKERS = ("customer", "survey", "feedback", "reporting")
+
+
+def events_topic(prefix: str, service: str) -> str:
+    """Topic a service speaks on, such as `manyi-survey-events`."""
+    return f"{prefix}{service}-events"
+
+
+def intake_topic(prefix: str, service: str) -> str:
+    """Topic a service hears foreign systems on, such as `manyi-survey-intake`."""
+    return f"{prefix}{service}-intake"
+
+
+def dead_letters_topic(prefix: str) -> str:
+    """Topic that names what could not be read: coordinates and reason, never the payload."""
+    return f"{prefix}dead-letters"
+
+
+def watermarks_topic(prefix: str) -> str:
+    """Compacted topic: how far each event partition is recorded."""
+    return f"{prefix}watermarks"

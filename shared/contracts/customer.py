@@ -1,0 +1,134 @@
+"""What the customer service says. The subject is always the customer (DOMAIN E3)."""
+
+from typing import Any, ClassVar, Literal
+
+from shared.contracts.envelope import Code, Currency, Dims, Event, Minor, Moment
+
+
+class CustomerEvent(Event):
+    SUBJECT: ClassVar[str] = "customer"
+    customer_id: Code
+    dims: Dims = {}
+
+
+class CustomerCreated(CustomerEvent):
+    """A customer file was opened (S0-34 一客一档). `provisional`: heard of before any registration."""
+
+    TYPE: ClassVar[str] = "manyi.customer.created.v1"
+    code: Code
+    kind: Literal["direct", "indirect"] = "direct"
+    lifecycle: Code = "prospect"
+    grade: Code | None = None
+    owner_id: Code | None = None
+    source_channel: Code | None = None
+    lawful_basis: Code | None = None
+    contact_at: Moment | None = None
+    provisional: bool = False
+
+
+class CustomerUpdated(CustomerEvent):
+    """Fields of a file changed; `values` holds the new values of non-personal fields alone."""
+
+    TYPE: ClassVar[str] = "manyi.customer.updated.v1"
+    changed: list[Code]
+    values: dict[str, Any] = {}
+    provisional: bool = False
+
+
+class PurchaseRecorded(CustomerEvent):
+    """A valid order of the customer; `occurred_at` is when it was placed."""
+
+    TYPE: ClassVar[str] = "manyi.customer.purchase.recorded.v1"
+    purchase_id: Code
+    product_line: Code | None = None
+    amount: Minor
+    currency: Currency
+    occurred_at: Moment
+
+
+class PurchaseCancelled(CustomerEvent):
+    """The whole order is void; amount, dims and `occurred_at` repeat those of the purchase."""
+
+    TYPE: ClassVar[str] = "manyi.customer.purchase.cancelled.v1"
+    purchase_id: Code
+    amount: Minor
+    currency: Currency
+    occurred_at: Moment
+
+
+class PurchaseRefunded(CustomerEvent):
+    """Money went back: `refunded` in all so far; `full` once nothing of the amount is left (then it is void)."""
+
+    TYPE: ClassVar[str] = "manyi.customer.purchase.refunded.v1"
+    purchase_id: Code
+    amount: Minor
+    refunded: Minor
+    full: bool
+    currency: Currency
+    occurred_at: Moment
+
+
+class ContractSigned(CustomerEvent):
+    """A contract runs from `starts_at`; without `ends_at` it is open-ended. `monthly_amount` is the recurring revenue."""
+
+    TYPE: ClassVar[str] = "manyi.customer.contract.signed.v1"
+    contract_id: Code
+    product_line: Code | None = None
+    monthly_amount: Minor
+    currency: Currency
+    starts_at: Moment
+    ends_at: Moment | None = None
+
+
+class ContractChanged(CustomerEvent):
+    """The recurring amount differs from `at` on."""
+
+    TYPE: ClassVar[str] = "manyi.customer.contract.changed.v1"
+    contract_id: Code
+    monthly_amount: Minor
+    currency: Currency
+    at: Moment
+
+
+class ContractRenewed(CustomerEvent):
+    """The contract runs on to `ends_at`, or open-ended."""
+
+    TYPE: ClassVar[str] = "manyi.customer.contract.renewed.v1"
+    contract_id: Code
+    ends_at: Moment | None = None
+    at: Moment
+
+
+class ContractEnded(CustomerEvent):
+    """The contract is over from `ended_at` on."""
+
+    TYPE: ClassVar[str] = "manyi.customer.contract.ended.v1"
+    contract_id: Code
+    ended_at: Moment
+    reason: Code | None = None
+
+
+class InteractionLogged(CustomerEvent):
+    """Somebody spoke with the customer (S0-01, S2-12); what was said stays in the customer service."""
+
+    TYPE: ClassVar[str] = "manyi.customer.interaction.logged.v1"
+    interaction_id: Code
+    kind: Code
+    channel: Code | None = None
+    at: Moment
+    staff_id: Code | None = None
+    needs: list[Code] = []
+
+
+SAYS: tuple[type[Event], ...] = (
+    CustomerCreated,
+    CustomerUpdated,
+    PurchaseRecorded,
+    PurchaseCancelled,
+    PurchaseRefunded,
+    ContractSigned,
+    ContractChanged,
+    ContractRenewed,
+    ContractEnded,
+    InteractionLogged,
+)

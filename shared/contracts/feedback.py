@@ -1,0 +1,121 @@
+"""What the feedback service says. The subject is always the case; the key its customer (DOMAIN E3)."""
+
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import Field
+
+from shared.contracts.envelope import Code, Dims, Event, Moment
+
+
+class CaseEvent(Event):
+    SUBJECT: ClassVar[str] = "case"
+    case_id: Code
+
+
+class CaseOpened(CaseEvent):
+    """What the four openings share. `desk`: `own` follows our workflow, `outside` records facts as they happened."""
+
+    customer_id: Code | None = None
+    channel: Code | None = None
+    category: Code | None = None
+    product: Code | None = None
+    severity: Code | None = None
+    priority: Code | None = None
+    desk: Literal["own", "outside"] = "own"
+    opened_at: Moment
+    source_response_id: Code | None = None
+    loop_id: Code | None = None
+    dims: Dims = {}
+
+
+class ComplaintOpened(CaseOpened):
+    TYPE: ClassVar[str] = "manyi.complaint.opened.v1"
+
+
+class InquiryOpened(CaseOpened):
+    TYPE: ClassVar[str] = "manyi.inquiry.opened.v1"
+
+
+class SuggestionOpened(CaseOpened):
+    TYPE: ClassVar[str] = "manyi.suggestion.opened.v1"
+
+
+class PraiseOpened(CaseOpened):
+    TYPE: ClassVar[str] = "manyi.praise.opened.v1"
+
+
+class CaseStep(CaseEvent):
+    """A step of cycle `cycle` (1 = before any reopening) that happened at `at`.
+
+    A step told again for the same cycle replaces the earlier telling: an outside desk's later knowledge wins.
+    """
+
+    cycle: Annotated[int, Field(ge=1)] = 1
+    at: Moment
+    by: Code | None = None
+
+
+class CaseAcknowledged(CaseStep):
+    TYPE: ClassVar[str] = "manyi.case.acknowledged.v1"
+
+
+class CaseAssigned(CaseStep):
+    TYPE: ClassVar[str] = "manyi.case.assigned.v1"
+    assignee: Code | None = None
+
+
+class CaseResponded(CaseStep):
+    """A reply to the customer; `human` is false for an automatic one (METRICS D12 counts the first human one)."""
+
+    TYPE: ClassVar[str] = "manyi.case.responded.v1"
+    human: bool = True
+
+
+class CasePaused(CaseStep):
+    TYPE: ClassVar[str] = "manyi.case.paused.v1"
+    reason: Code = "waiting_customer"
+
+
+class CaseResumed(CaseStep):
+    TYPE: ClassVar[str] = "manyi.case.resumed.v1"
+
+
+class CaseResolved(CaseStep):
+    """`time_known` is false when an outside desk says that it was resolved, but not when; `at` is then its report."""
+
+    TYPE: ClassVar[str] = "manyi.case.resolved.v1"
+    outcome: Code | None = None
+    customer_notified: bool | None = None
+    time_known: bool = True
+
+
+class CaseReopened(CaseStep):
+    """`cycle` is the new one (2 or more)."""
+
+    TYPE: ClassVar[str] = "manyi.case.reopened.v1"
+    reason: Code | None = None
+
+
+class CaseClosed(CaseStep):
+    """`sla_kept` is an outside desk's own verdict; it wins over our timers (METRICS, verdicts from outside)."""
+
+    TYPE: ClassVar[str] = "manyi.case.closed.v1"
+    outcome: Code | None = None
+    priority: Code | None = None
+    sla_kept: bool | None = None
+
+
+SAYS: tuple[type[Event], ...] = (
+    ComplaintOpened,
+    InquiryOpened,
+    SuggestionOpened,
+    PraiseOpened,
+    CaseAcknowledged,
+    CaseAssigned,
+    CaseResponded,
+    CasePaused,
+    CaseResumed,
+    CaseResolved,
+    CaseReopened,
+    CaseClosed,
+)

@@ -1,0 +1,83 @@
+"""What the survey service says. Subjects: questionnaire, campaign, response (DOMAIN E3)."""
+
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import Field
+
+from shared.contracts.envelope import Code, Dims, Event, Moment
+from shared.contracts.questions import Metric, Question
+
+
+class QuestionnairePublished(Event):
+    """A version of a questionnaire is fixed: its questions, scales, factors and weights (S4-16)."""
+
+    TYPE: ClassVar[str] = "manyi.survey.questionnaire.published.v1"
+    SUBJECT: ClassVar[str] = "questionnaire"
+    questionnaire_id: Code
+    code: Code
+    version: Annotated[int, Field(ge=1)]
+    scoring: Literal["ratio_to_max", "linear"]
+    questions: list[Question]
+
+
+class CampaignStarted(Event):
+    """A campaign takes answers from now on."""
+
+    TYPE: ClassVar[str] = "manyi.survey.campaign.started.v1"
+    SUBJECT: ClassVar[str] = "campaign"
+    campaign_id: Code
+    code: Code
+    questionnaire_id: Code
+    questionnaire_version: int
+    product_lines: list[Code] = []
+    closes_at: Moment | None = None
+    anonymous: bool = False
+
+
+class CampaignClosed(Event):
+    """Collection ended; later answers count as late."""
+
+    TYPE: ClassVar[str] = "manyi.survey.campaign.closed.v1"
+    SUBJECT: ClassVar[str] = "campaign"
+    campaign_id: Code
+    at: Moment
+
+
+class Answer(Event):
+    """One scored answer: `value` on `scale` (both ends included). A comment never travels."""
+
+    TYPE: ClassVar[str] = ""
+    SUBJECT: ClassVar[str] = ""
+    question: Code
+    factor: Code | None = None
+    metric: Metric
+    value: int
+    scale: tuple[int, int]
+
+
+class SurveyResponded(Event):
+    """A valid response was submitted. `index` is the weighted satisfaction index in 1/10,000 of a point (METRICS D3)."""
+
+    TYPE: ClassVar[str] = "manyi.survey.responded.v1"
+    SUBJECT: ClassVar[str] = "response"
+    response_id: Code
+    campaign_id: Code | None = None
+    questionnaire_version: int | None = None
+    customer_id: Code | None = None
+    contact_id: Code | None = None
+    product_line: Code | None = None
+    mode: Code = "web"
+    answers: list[Answer]
+    scoring: Literal["ratio_to_max", "linear"] = "ratio_to_max"
+    index: int | None = None
+    nps: int | None = None
+    csat: int | None = None
+    ces: int | None = None
+    late: bool = False
+    anonymous: bool = False
+    has_comment: bool = False
+    topics: list[Code] = []
+    dims: Dims = {}
+
+
+SAYS: tuple[type[Event], ...] = (QuestionnairePublished, CampaignStarted, CampaignClosed, SurveyResponded)
