@@ -1,0 +1,212 @@
+"""How every service listens: FastStream batch subscribers that hand over raw records (ARCHITECTURE §6).
+
+Each rule stands for a reproduced failure. Acknowledgement is manual: explicit offsets are committed after the batch's
+transaction. A handler never raises into FastStream, or the next poll would jump over the lost batch: trouble is
+retried here with backoff while the partitions are ours. What was handed over and not finished is remembered: should a
+batch be given up (shutdown, revoked partitions), the partition is rewound before anything later of it is accepted.
+"""
+
+import asyncio
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, ConsumerRecord, TopicPartition
+from aiokafka.coordinator.assignors.range import RangePartitionAssignor
+from aiokafka.errors import IllegalStateError, KafkaError
+from faststream import AckPolicy
+from faststream.kafka import KafkaBroker
+from faststream.kafka.message import KafkaAckableMessage
+
+from shared.plumbing.telemetry import BATCH_SECONDS, LAG, logger
+
+Record = ConsumerRecord[bytes | None, bytes | None]
+Batch = Mapping[TopicPartition, Sequence[Record]]
+Offsets = Mapping[TopicPartition, int]
+
+log = logger("listening")
+
+
+class Listener(Protocol):
+    """What stands behind a subscription."""
+
+    async def take(self, batch: Batch) -> Offsets:
+        """Process one batch and return, per partition, the next offset that Kafka may remember.
+
+        Must be idempotent: the same records may come again. May raise for transient trouble (it is called again with
+        the same batch). Returning a smaller offset than the batch's end makes the partition be read again from there.
+        """
+        ...
+
+    def forget(self) -> None:
+        """Partitions may have moved: drop what was assumed about them. Called before any record of a new assignment."""
+        ...
+
+
+class Hearing(ConsumerRebalanceListener):  # type: ignore[misc]
+    """One subscription: its progress, and the recipe around its listener."""
+
+    def __init__(self, group: str, topics: Sequence[str], listener: Listener) -> None:
+        self.group = group
+        self.topics = tuple(topics)
+        self.listener = listener
+        self.progressed_at = time.monotonic()
+        self.failing: str | None = None
+        self._consumer: AIOKafkaConsumer | None = None
+        self._unfinished: dict[TopicPartition, int] = {}
+        self._next: dict[TopicPartition, int] = {}
+        self._stopping = False
+
+    async def on_partitions_revoked(self, revoked: Sequence[TopicPartition]) -> None:
+        """Only forgets; correctness rests on what the listener stores with its data."""
+        self.listener.forget()
+        for partition in revoked:
+            self._next.pop(partition, None)
+            self._unfinished.pop(partition, None)
+
+    async def on_partitions_assigned(self, assigned: Sequence[TopicPartition]) -> None:
+        self.progressed_at = time.monotonic()
+
+    def stop(self) -> None:
+        """Give up waiting for trouble to pass; the batch in hand may still finish."""
+        self._stopping = True
+
+    async def hear(self, records: Sequence[Record], consumer: AIOKafkaConsumer) -> None:
+        """Hand one poll to the listener until it is taken, then commit the offsets it names."""
+        self._consumer = consumer
+        batch = self._group(records, consumer)
+        if not batch:
+            return
+        for partition, handed in batch.items():
+            self._unfinished[partition] = handed[0].offset
+        started = time.monotonic()
+        offsets = await self._until_taken(batch, consumer)
+        if offsets is None:
+            return
+        BATCH_SECONDS.labels(self.group).observe(time.monotonic() - started)
+        self.progressed_at = time.monotonic()
+        for partition, handed in batch.items():
+            self._unfinished.pop(partition, None)
+            reached = offsets.get(partition)
+            if reached is None:
+                continue
+            self._next[partition] = reached
+            if reached != handed[-1].offset + 1:
+                self._seek(consumer, partition, reached)
+        await self._commit(consumer, offsets)
+
+    def _group(self, records: Sequence[Record], consumer: AIOKafkaConsumer) -> dict[TopicPartition, list[Record]]:
+        batch: dict[TopicPartition, list[Record]] = {}
+        for record in records:
+            batch.setdefault(TopicPartition(record.topic, record.partition), []).append(record)
+        for partition in list(batch):
+            unfinished = self._unfinished.get(partition)
+            if unfinished is not None and batch[partition][0].offset > unfinished:
+                self._seek(consumer, partition, unfinished)
+                del batch[partition]
+        return batch
+
+    async def _until_taken(self, batch: Batch, consumer: AIOKafkaConsumer) -> Offsets | None:
+        pause = 0.05
+        while True:
+            try:
+                offsets = await self.listener.take(batch)
+            except asyncio.CancelledError:
+                raise
+            except Exception as error:  # noqa: BLE001 - whatever it is, raising here would lose the batch
+                self.failing = f"{type(error).__name__}: {error}"
+                log.warning("batch failed, will retry", group=self.group, error=self.failing, exc_info=True)
+                if self._stopping or not set(batch) & consumer.assignment():
+                    return None
+                await asyncio.sleep(pause)
+                pause = min(pause * 2, 5.0)
+            else:
+                self.failing = None
+                return offsets
+
+    def _seek(self, consumer: AIOKafkaConsumer, partition: TopicPartition, offset: int) -> None:
+        try:
+            consumer.seek(partition, offset)
+        except IllegalStateError:
+            log.info("partition moved away", group=self.group, partition=str(partition))
+
+    async def _commit(self, consumer: AIOKafkaConsumer, offsets: Offsets) -> None:
+        ours = {partition: offset for partition, offset in offsets.items() if partition in consumer.assignment()}
+        if not ours:
+            return
+        try:
+            await consumer.commit(ours)
+        except KafkaError as error:
+            # A hint only: what it would have said stands in the database, or is deduplicated by it.
+            log.info("offset hint not stored", group=self.group, error=str(error))
+
+    def lag(self) -> int:
+        """Records known to be in the assigned partitions and not yet taken."""
+        if self._consumer is None:
+            return 0
+        total = 0
+        for partition in self._consumer.assignment():
+            end = self._consumer.highwater(partition)
+            if end is None:
+                continue
+            at = self._next.get(partition)
+            if at is None:
+                at = self._unfinished.get(partition, end)
+            total += max(0, end - at)
+        LAG.labels(self.group).set(total)
+        return total
+
+    def stuck(self, after_s: float) -> bool:
+        """Whether there is lag without progress for `after_s` seconds."""
+        return self.lag() > 0 and time.monotonic() - self.progressed_at > after_s
+
+
+async def _keep_raw(records: Any) -> KafkaAckableMessage:
+    """FastStream parser: carry the raw records untouched; their consumer is found on the subscriber."""
+    return KafkaAckableMessage(body=b"", headers={}, raw_message=records, consumer=None)
+
+
+async def _hand_over_raw(message: KafkaAckableMessage) -> Any:
+    return message.raw_message
+
+
+def listen(
+    broker: KafkaBroker,
+    hearing: Hearing,
+    *,
+    batch_records: int,
+    batch_wait_ms: int,
+    max_poll_interval_ms: int = 24 * 3600 * 1000,
+) -> None:
+    """Subscribe `hearing` on the broker.
+
+    `max_poll_interval_ms` is far above any batch, since a spare member past it can be locked out for ever
+    (aio-libs/aiokafka#1187); a stuck process is found by the watchdog instead.
+    """
+    subscriber = broker.subscriber(
+        *hearing.topics,
+        batch=True,
+        group_id=hearing.group,
+        ack_policy=AckPolicy.MANUAL,
+        auto_offset_reset="earliest",
+        max_records=batch_records,
+        batch_timeout_ms=batch_wait_ms,
+        fetch_max_wait_ms=batch_wait_ms,
+        max_partition_fetch_bytes=2 * 1024 * 1024,
+        session_timeout_ms=30_000,
+        rebalance_timeout_ms=30_000,
+        heartbeat_interval_ms=3_000,
+        max_poll_interval_ms=max_poll_interval_ms,
+        partition_assignment_strategy=(RangePartitionAssignor,),
+        listener=hearing,
+        title=hearing.group,
+    )
+
+    async def hear(records: Any) -> None:
+        consumer = subscriber.consumer
+        if consumer is not None:
+            await hearing.hear(records, consumer)
+
+    subscriber(hear, parser=_keep_raw, decoder=_hand_over_raw)
+
+

@@ -1,0 +1,62 @@
+"""What a process is told from outside, by `MANYI_…` variables alone."""
+
+import json
+from functools import cached_property
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Keys(BaseModel):
+    """The two secrets of an installation, 32 bytes each as hex: they name customers and seal private fields."""
+
+    model_config = ConfigDict(frozen=True)
+    installation_key: SecretStr
+    master_key: SecretStr
+
+    @field_validator("installation_key", "master_key")
+    @classmethod
+    def _is_32_bytes(cls, value: SecretStr) -> SecretStr:
+        if len(bytes.fromhex(value.get_secret_value())) != 32:
+            raise ValueError("a key is 32 bytes, written as 64 hexadecimal digits")
+        return value
+
+
+class Settings(BaseSettings):
+    """Addresses, names and limits of one service process."""
+
+    model_config = SettingsConfigDict(env_prefix="MANYI_", frozen=True)
+
+    kafka: str = "127.0.0.1:9092"
+    mongo: str = "mongodb://127.0.0.1:27017/?replicaSet=rs0&directConnection=true"
+    host: str = "127.0.0.1"
+    port: int = 8100
+    keys_file: Path | None = None
+    topic_prefix: str = "manyi-"
+    database_prefix: str = "manyi-"
+    zone: str = "Asia/Shanghai"
+    log_level: str = "INFO"
+    insecure: bool = False
+    max_body_bytes: int = 1024 * 1024
+    batch_records: int = Field(default=2_000, ge=1)
+    batch_wait_ms: int = Field(default=20, ge=1)
+    stuck_after_s: float = 120.0
+    max_dead_letters_in_a_row: int = Field(default=10_000, ge=1)
+    """Poison records one after another, without a good one between, before a subscriber stops loudly."""
+
+    @cached_property
+    def keys(self) -> Keys:
+        """Read the key file. Raises SystemExit with what to do when it is missing."""
+        if self.keys_file is None or not self.keys_file.exists():
+            raise SystemExit(
+                "MANYI_KEYS_FILE names no readable file: point it at a JSON file with installation_key and "
+                "master_key (64 hexadecimal digits each); ./manyi up makes one"
+            )
+        return Keys.model_validate(json.loads(self.keys_file.read_text()))
+
+    @cached_property
+    def local_zone(self) -> ZoneInfo:
+        """Zone of the installation: its midnight ends a day."""
+        return ZoneInfo(self.zone)
