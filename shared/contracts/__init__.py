@@ -1,1 +1,1 @@
-"""The language between services: the envelope, one file per speaker, the intake types and the catalogue. Pure pydantic."""
+"""The language between services: envelope, one file per speaker, intake types, catalogue. Pure pydantic."""

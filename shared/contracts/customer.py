@@ -69,7 +69,7 @@ class PurchaseRefunded(CustomerEvent):
 
 
 class ContractSigned(CustomerEvent):
-    """A contract runs from `starts_at`; without `ends_at` it is open-ended. `monthly_amount` is the recurring revenue."""
+    """A contract runs from `starts_at`, without `ends_at` open-ended; `monthly_amount` is the recurring revenue."""
 
     TYPE: ClassVar[str] = "manyi.customer.contract.signed.v1"
     contract_id: Code

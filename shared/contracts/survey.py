@@ -56,7 +56,7 @@ class Answer(Event):
 
 
 class SurveyResponded(Event):
-    """A valid response was submitted. `index` is the weighted satisfaction index in 1/10,000 of a point (METRICS D3)."""
+    """A valid response was submitted. `index` is the weighted satisfaction index in 1/10,000 of a point (D3)."""
 
     TYPE: ClassVar[str] = "manyi.survey.responded.v1"
     SUBJECT: ClassVar[str] = "response"

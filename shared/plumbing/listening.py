@@ -8,8 +8,8 @@ batch be given up (shutdown, revoked partitions), the partition is rewound befor
 
 import asyncio
 import time
-from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol, TypeAlias
 
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, ConsumerRecord, TopicPartition
 from aiokafka.coordinator.assignors.range import RangePartitionAssignor
@@ -20,9 +20,9 @@ from faststream.kafka.message import KafkaAckableMessage
 
 from shared.plumbing.telemetry import BATCH_SECONDS, LAG, logger
 
-Record = ConsumerRecord[bytes | None, bytes | None]
-Batch = Mapping[TopicPartition, Sequence[Record]]
-Offsets = Mapping[TopicPartition, int]
+Record: TypeAlias = "ConsumerRecord[bytes | None, bytes | None]"
+Batch: TypeAlias = Mapping[TopicPartition, Sequence[Record]]
+Offsets: TypeAlias = Mapping[TopicPartition, int]
 
 log = logger("listening")
 
@@ -56,6 +56,11 @@ class Hearing(ConsumerRebalanceListener):  # type: ignore[misc]
         self._unfinished: dict[TopicPartition, int] = {}
         self._next: dict[TopicPartition, int] = {}
         self._stopping = False
+        self._find_consumer: Callable[[], AIOKafkaConsumer | None] = lambda: None
+
+    def attach(self, find_consumer: Callable[[], AIOKafkaConsumer | None]) -> None:
+        """Tell where the live consumer is found."""
+        self._find_consumer = find_consumer
 
     async def on_partitions_revoked(self, revoked: Sequence[TopicPartition]) -> None:
         """Only forgets; correctness rests on what the listener stores with its data."""
@@ -113,7 +118,7 @@ class Hearing(ConsumerRebalanceListener):  # type: ignore[misc]
                 offsets = await self.listener.take(batch)
             except asyncio.CancelledError:
                 raise
-            except Exception as error:  # noqa: BLE001 - whatever it is, raising here would lose the batch
+            except Exception as error:  # raising here would lose the batch
                 self.failing = f"{type(error).__name__}: {error}"
                 log.warning("batch failed, will retry", group=self.group, error=self.failing, exc_info=True)
                 if self._stopping or not set(batch) & consumer.assignment():
@@ -140,25 +145,28 @@ class Hearing(ConsumerRebalanceListener):  # type: ignore[misc]
             # A hint only: what it would have said stands in the database, or is deduplicated by it.
             log.info("offset hint not stored", group=self.group, error=str(error))
 
-    def lag(self) -> int:
-        """Records known to be in the assigned partitions and not yet taken."""
-        if self._consumer is None:
-            return 0
+    async def lag(self) -> int | None:
+        """Records in the assigned partitions not yet taken; None while nothing is assigned.
+
+        Raises KafkaError when the broker cannot be asked.
+        """
+        consumer = self._consumer or self._find_consumer()
+        if consumer is None or not consumer.assignment():
+            return None
         total = 0
-        for partition in self._consumer.assignment():
-            end = self._consumer.highwater(partition)
-            if end is None:
-                continue
+        for partition, end in (await consumer.end_offsets(list(consumer.assignment()))).items():
             at = self._next.get(partition)
             if at is None:
-                at = self._unfinished.get(partition, end)
+                at = await consumer.committed(partition) or 0
             total += max(0, end - at)
         LAG.labels(self.group).set(total)
+        if total == 0:
+            self.progressed_at = time.monotonic()
         return total
 
-    def stuck(self, after_s: float) -> bool:
-        """Whether there is lag without progress for `after_s` seconds."""
-        return self.lag() > 0 and time.monotonic() - self.progressed_at > after_s
+    def silent_for(self) -> float:
+        """Seconds since the last progress, or since the last time nothing was waiting."""
+        return time.monotonic() - self.progressed_at
 
 
 async def _keep_raw(records: Any) -> KafkaAckableMessage:
@@ -207,6 +215,5 @@ def listen(
         if consumer is not None:
             await hearing.hear(records, consumer)
 
+    hearing.attach(lambda: subscriber.consumer)
     subscriber(hear, parser=_keep_raw, decoder=_hand_over_raw)
-
-
