@@ -1,6 +1,6 @@
 """Kafka's jars: fetched by jgo from a Maven repository, accepted only with the SHA-256 in kafka-jars.lock.
 
-`python -m deploy.local.jars` resolves the closure anew and rewrites the lock; nothing else trusts what a repository says.
+`python -m deploy.local.jars` resolves the closure anew and rewrites the lock; nothing else trusts a repository.
 """
 
 import hashlib
@@ -105,8 +105,8 @@ def fetch(missing: list[Jar], cache: Path, progress: Callable[[int, int], None] 
         except (requests.RequestException, RuntimeError) as error:
             lanes.shutdown(wait=False, cancel_futures=True)
             raise CannotContinue(
-                f"Kafka's jars ({SIZE_NOTE}) could not be fetched from the Maven repository ({reason(error)}): check the "
-                "network, or name a mirror in MANYI_MAVEN_REPOSITORY, or use a running Kafka with `manyi up --external`."
+                f"Kafka's jars ({SIZE_NOTE}) could not be fetched from the Maven repository ({reason(error)}): check "
+                "the network, name a mirror in MANYI_MAVEN_REPOSITORY, or use a running Kafka with `manyi up --external`."
             ) from error
 
 
@@ -126,7 +126,7 @@ def maven(cache: Path) -> Any:
 def resolve_closure() -> Iterable[str]:
     """Coordinates of Kafka's runtime closure and of the logging bridge in the version of its log4j.
 
-    The two are resolved apart: together, log4j's managed versions would replace Kafka's own (and its clients by old ones).
+    The two are resolved apart: together, log4j's managed versions would replace Kafka's own, and its clients by old ones.
     """
     import jgo
 
@@ -140,7 +140,7 @@ def write_lock() -> None:
     """Resolve, download and pin; a person reads the difference before committing it."""
     cache = cache_dir() / "jars"
     context = maven(cache)
-    lines = [f"# Apache Kafka {KAFKA_VERSION} and its runtime closure, each jar by SHA-256. Written by: python -m {__spec__.name}"]
+    lines = [f"# Apache Kafka {KAFKA_VERSION} and its runtime closure. Written by: python -m deploy.local.jars"]
     for coordinate in resolve_closure():
         group, artifact, version = coordinate.split(":")
         path = context.project(group, artifact).at_version(version).artifact().resolve()

@@ -22,7 +22,7 @@ class Java:
 
 
 def major_version(banner: str) -> int | None:
-    """The major version in what `java -version` prints: 17 for "17.0.15", 8 for "1.8.0_412"; None where there is none."""
+    """The major version in what `java -version` prints: 17 for "17.0.15", 8 for "1.8.0_412"; None for no version."""
     found = re.search(r'version "(\d+)(?:\.(\d+))?', banner)
     if not found:
         return None
@@ -31,7 +31,7 @@ def major_version(banner: str) -> int | None:
 
 
 def java_on_path() -> Java | None:
-    """`java` on PATH with its version, None where there is none or it does not run (macOS has a stub that only asks)."""
+    """`java` on PATH, None where there is none or it does not run (macOS has a stub that only asks)."""
     found = shutil.which("java")
     if not found:
         return None

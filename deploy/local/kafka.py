@@ -20,8 +20,6 @@ SMALL_JVM = (
     "-XX:+UseSerialGC",
     "-XX:-UsePerfData",
 )
-KILLED_BY_SIGTERM = 143
-
 LOGGING = """\
 rootLogger.level = WARN
 rootLogger.appenderRef.out.ref = OUT
@@ -63,6 +61,9 @@ def properties(folder: Path, port: int, controller_port: int) -> str:
         "share.coordinator.state.topic.num.partitions": 2,
         # A group of one need not wait for others to join first.
         "group.initial.rebalance.delay.ms": 0,
+        # After a crash the node may register again only once its former self has timed out (9 s by default).
+        "broker.heartbeat.interval.ms": 500,
+        "broker.session.timeout.ms": 3000,
         # Segments are preallocated as index files: 10 MiB each by default, times hundreds of partitions.
         "log.index.size.max.bytes": 1024 * 1024,
     }
@@ -89,7 +90,9 @@ def format_once(folder: Path, server: Path, java: Java, jars: list[Path]) -> Non
     answer = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
     if answer.returncode:
         said = (answer.stderr or answer.stdout).strip().splitlines()
-        raise CannotContinue(f"Kafka could not format its storage in {folder / 'log'}: {said[-1] if said else 'no reason'}")
+        raise CannotContinue(
+            f"Kafka could not format its storage in {folder / 'log'}: {said[-1] if said else 'no reason'}"
+        )
 
 
 def java_command(folder: Path, java: Java, jars: list[Path]) -> list[str]:
@@ -128,5 +131,5 @@ def prepare(folder: Path, port: int, controller_port: int) -> list[str]:
 
 
 def program(command: list[str], address: str, log: Path) -> Program:
-    """The broker as the supervisor keeps it; 143 is how a JVM says that it obeyed SIGTERM."""
-    return Program("kafka", command, log, ready=lambda: answers(address), good_exits=(0, KILLED_BY_SIGTERM))
+    """The broker as the supervisor keeps it; that it ends with 143 is how a JVM says that it obeyed SIGTERM."""
+    return Program("kafka", command, log, ready=lambda: answers(address))

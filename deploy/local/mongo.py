@@ -14,8 +14,8 @@ from deploy.local.trouble import CannotContinue
 REPLICA_SET = "rs0"
 NOT_YET_INITIALIZED, INVALID_REPLICA_SET_CONFIG = 94, 93
 LICENCE_NOTICE = (
-    "MongoDB is under the Server Side Public License (SSPL): the bundled binary is for development on this machine only "
-    "and must not be put into an image, a package or a service for others."
+    "MongoDB is under the Server Side Public License (SSPL): the bundled binary is for development on this machine "
+    "only and must not be put into an image, a package or a service for others."
 )
 
 
@@ -32,8 +32,8 @@ class Mongod:
             answer = subprocess.run([self.path, "--version"], capture_output=True, text=True, timeout=20, check=True)
         except (OSError, subprocess.SubprocessError) as error:
             raise CannotContinue(
-                f"mongod {self.origin} does not run on this machine ({error}): install MongoDB 6 or newer so that mongod "
-                "is on PATH, or use a running one with `manyi up --external`."
+                f"mongod {self.origin} does not run on this machine ({error}): install MongoDB 6 or newer so that "
+                "mongod is on PATH, or use a running one with `manyi up --external`."
             ) from error
         return answer.stdout.split("db version v", 1)[-1].split()[0]
 
@@ -73,8 +73,8 @@ def prepare(folder: Path, port: int) -> list[str]:
         "--wiredTigerCacheSizeGB", "0.25",
         "--oplogSize", "512",
         "--quiet",
-        # The zlib in some builds of the wheel corrupts messages; these two do not.
-        "--networkMessageCompressors", "snappy,zstd",
+        # On loopback compression costs more time than it saves, zlib above all.
+        "--networkMessageCompressors", "disabled",
         "--setParameter", "diagnosticDataCollectionEnabled=false",
         # A member waits 15 s for others to take over before it ends; there are no others.
         "--setParameter", "shutdownTimeoutMillisForSignaledShutdown=100",
@@ -117,9 +117,29 @@ async def _claim_membership(client: Any, host: str) -> None:
         if error.code != INVALID_REPLICA_SET_CONFIG:
             raise
     stored = await client.local["system.replset"].find_one({})
-    await client.admin.command("replSetReconfig", {**stored, "members": [{**stored["members"][0], **member}]}, force=True)
+    await client.admin.command(
+        "replSetReconfig", {**stored, "members": [{**stored["members"][0], **member}]}, force=True
+    )
 
 
 def program(command: list[str], port: int, log: Path) -> Program:
     """mongod as the supervisor keeps it."""
     return Program("mongo", command, log, ready=lambda: is_primary(port))
+
+
+async def require(address: str) -> None:
+    """Raise CannotContinue unless a MongoDB that takes writes and knows transactions answers at `address`."""
+    import pymongo.errors
+    from pymongo import AsyncMongoClient
+
+    client: AsyncMongoClient[dict[str, Any]] = AsyncMongoClient(address, serverSelectionTimeoutMS=5000)
+    try:
+        hello = await client.admin.command("hello")
+    except pymongo.errors.PyMongoError as error:
+        raise CannotContinue(f"No MongoDB answers at {address}: start it, or correct MANYI_MONGO.") from error
+    finally:
+        await client.close()
+    if "setName" not in hello and hello.get("msg") != "isdbgrid":
+        raise CannotContinue(
+            f"The MongoDB at {address} is no replica set, so it has no transactions: start it with --replSet."
+        )

@@ -10,14 +10,14 @@ ROOT = Path(__file__).resolve().parents[2]
 PRIVATE = ROOT / ".manyi"
 DEFAULT_DATA = PRIVATE / "data"
 LAST_DATA = PRIVATE / "last-data"
-"""Names the data directory of the latest `up`, so that `status` and `down` find one started with --data or --ephemeral."""
+"""Names the data directory of the latest `up`; so `status` and `down` find one started with --data or --ephemeral."""
 
 LEAST_FREE_BYTES = 500 * 1024 * 1024
 """mongod and Kafka preallocate a few hundred megabytes and stop badly when they run out of space."""
 
 
 def cache_dir() -> Path:
-    """Downloads that every checkout may share: MANYI_CACHE, else the user's cache directory, else the checkout's own."""
+    """Downloads that checkouts share: MANYI_CACHE, else the user's cache directory, else the checkout's own."""
     if configured := os.environ.get("MANYI_CACHE"):
         return Path(configured).expanduser()
     base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")

@@ -8,7 +8,7 @@ LOOPBACK = "127.0.0.1"
 
 
 def is_free(port: int) -> bool:
-    """Whether a listener could bind the port now; a connection in TIME_WAIT does not count, as servers set SO_REUSEADDR."""
+    """Whether a listener could bind the port now; TIME_WAIT does not count, as servers set SO_REUSEADDR."""
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -46,7 +46,7 @@ def holder(port: int) -> str:
     except psutil.AccessDenied:  # macOS tells only root about other people's sockets
         return "another process"
     for connection in connections:
-        if connection.status == psutil.CONN_LISTEN and connection.laddr.port == port and connection.pid:
+        if connection.status == psutil.CONN_LISTEN and connection.laddr[1:] == (port,) and connection.pid:
             try:
                 name = psutil.Process(connection.pid).name()
             except psutil.NoSuchProcess:

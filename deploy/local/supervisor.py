@@ -37,7 +37,6 @@ class Program:
     environment: dict[str, str] = field(default_factory=dict)
     once_ready: Callable[[], Awaitable[None]] = nothing_more
     stop_within: float = 20.0
-    good_exits: tuple[int, ...] = (0,)
 
 
 class Watched:
@@ -92,25 +91,34 @@ class Supervisor:
         """
         for name, watched in self._watched.items():
             self._keepers[name] = asyncio.create_task(self._keep(watched), name=f"keep {name}")
-        all_ready = asyncio.gather(*(watched.ready.wait() for watched in self._watched.values()))
         try:
-            done, _ = await asyncio.wait(
-                [all_ready, *self._keepers.values()], timeout=within, return_when=asyncio.FIRST_COMPLETED
-            )
-            for keeper in done - {all_ready}:
-                keeper.result()
-            if not done:
-                late = [name for name, watched in self._watched.items() if not watched.ready.is_set()]
-                raise CannotContinue(f"Not ready after {within:.0f} s: {', '.join(late)}. {self._last_words(late[0])}")
+            await self._all_ready(within)
         except BaseException:
-            all_ready.cancel()
-            with suppress(asyncio.CancelledError):
-                await all_ready
             await self.stop()
             raise
 
+    async def _all_ready(self, within: float) -> None:
+        """Return when everything is; raise what ended a keeper before that, CannotContinue when it takes too long."""
+
+        async def everything() -> None:
+            for watched in self._watched.values():
+                await watched.ready.wait()
+
+        ready = asyncio.create_task(everything())
+        try:
+            done, _ = await asyncio.wait(
+                [ready, *self._keepers.values()], timeout=within, return_when=asyncio.FIRST_COMPLETED
+            )
+        finally:
+            ready.cancel()
+        for task in done:
+            task.result()
+        if not done:
+            late = [name for name, watched in self._watched.items() if not watched.ready.is_set()]
+            raise CannotContinue(f"Not ready after {within:.0f} s: {', '.join(late)}. {self._last_words(late[0])}")
+
     async def failed(self) -> None:
-        """Return never, but raise what ended the supervision of a program: a once_ready that refuses after a restart."""
+        """Return never, but raise what ended the keeping of a program, as a once_ready that refuses at a restart."""
         await asyncio.gather(*self._keepers.values())
 
     async def stop(self) -> None:
@@ -204,6 +212,12 @@ class Supervisor:
     def _last_words(self, name: str) -> str:
         """Where the log is and what it says at its end."""
         log = self._watched[name].program.log
-        lines = [line for line in log.read_text(errors="replace").splitlines()[-50:] if line.strip()] if log.exists() else []
-        telling = next((line for line in reversed(lines) if "rror" in line or "xception" in line), lines[-1:] and lines[-1])
+        lines = (
+            [line for line in log.read_text(errors="replace").splitlines()[-50:] if line.strip()]
+            if log.exists()
+            else []
+        )
+        telling = next(
+            (line for line in reversed(lines) if "rror" in line or "xception" in line), lines[-1:] and lines[-1]
+        )
         return f"Its log {log} says: {str(telling).strip()[:300]}" if telling else f"Its log is {log}."

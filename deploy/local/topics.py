@@ -55,8 +55,9 @@ def plan_from_environment() -> list[Topic]:
 def differences(wanted: Iterable[Topic], existing: dict[str, int]) -> list[str]:
     """Sentences about topics that exist with another partition count than wanted."""
     return [
-        f"Topic {topic.name} has {existing[topic.name]} partitions and {topic.partitions} are wanted: keys would change "
-        f"their partition and lose their order, so set MANYI_PARTITIONS={existing[topic.name]} or start on new data."
+        f"Topic {topic.name} has {existing[topic.name]} partitions and {topic.partitions} are wanted: keys would "
+        f"change their partition and lose their order, so set "
+        f"MANYI_PARTITIONS={existing[topic.name]} or start on new data."
         for topic in wanted
         if topic.name in existing and existing[topic.name] != topic.partitions
     ]
@@ -65,12 +66,11 @@ def differences(wanted: Iterable[Topic], existing: dict[str, int]) -> list[str]:
 async def create_topics(kafka: str, topics: list[Topic], timeout: float = 30) -> list[str]:
     """Create what is missing and return the names created, once every partition of every topic has a leader.
 
-    Raises CannotContinue when a topic exists with another partition count, Kafka refuses one, or `timeout` seconds pass.
+    Raises CannotContinue when a topic has another partition count, Kafka refuses one, or `timeout` seconds pass.
     """
-    from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+    from aiokafka.admin import NewTopic
 
-    admin = AIOKafkaAdminClient(bootstrap_servers=kafka)
-    await admin.start()
+    admin = await _connect(kafka)
     try:
         existing = {name: len(partitions) for name, partitions in (await _describe(admin, topics)).items()}
         if found := differences(topics, existing):
@@ -85,7 +85,7 @@ async def create_topics(kafka: str, topics: list[Topic], timeout: float = 30) ->
                 if code not in (0, TOPIC_EXISTS):
                     raise CannotContinue(f"Kafka refused to create topic {name} (error {code}: {message}).")
         async with asyncio.timeout(timeout):
-            while not _all_led(await _describe(admin, topics), topics):
+            while not _all_led(await _describe(admin, topics), topics):  # noqa: ASYNC110 - the broker says it
                 await asyncio.sleep(0.05)
     except TimeoutError as error:
         raise CannotContinue(f"Kafka's topics had no leaders after {timeout:.0f} s: see `manyi logs kafka`.") from error
@@ -96,10 +96,7 @@ async def create_topics(kafka: str, topics: list[Topic], timeout: float = 30) ->
 
 async def delete_topics(kafka: str, names: list[str]) -> None:
     """Remove the topics; those that are not there are no error."""
-    from aiokafka.admin import AIOKafkaAdminClient
-
-    admin = AIOKafkaAdminClient(bootstrap_servers=kafka)
-    await admin.start()
+    admin = await _connect(kafka)
     try:
         answer = await admin.delete_topics(names)
     finally:
@@ -107,6 +104,20 @@ async def delete_topics(kafka: str, names: list[str]) -> None:
     for name, code in answer.topic_error_codes:
         if code not in (0, UNKNOWN_TOPIC):
             raise CannotContinue(f"Kafka refused to delete topic {name} (error {code}).")
+
+
+async def _connect(kafka: str) -> Any:
+    """An admin client that has spoken with the broker; raises CannotContinue when nobody answers."""
+    from aiokafka.admin import AIOKafkaAdminClient
+    from aiokafka.errors import KafkaError
+
+    admin = AIOKafkaAdminClient(bootstrap_servers=kafka)
+    try:
+        await admin.start()
+    except KafkaError as error:
+        await admin.close()
+        raise CannotContinue(f"No Kafka answers at {kafka}: start it, or correct MANYI_KAFKA.") from error
+    return admin
 
 
 async def _describe(admin: Any, topics: Iterable[Topic]) -> dict[str, list[dict[str, Any]]]:

@@ -1,0 +1,121 @@
+"""What a running system leaves in its data directory for other commands: a lock, state.json and the keys."""
+
+import fcntl
+import json
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+from deploy.local.places import DEFAULT_DATA, LAST_DATA
+from deploy.local.trouble import CannotContinue
+
+NOT_RUNNING = "Nothing is running here: start it with `manyi up`, or name its data directory with --data DIR."
+
+
+@dataclass(frozen=True)
+class ProcessState:
+    """One supervised process as last seen; `pid` is None between a death and the next start."""
+
+    pid: int | None
+    ready: bool
+    starts: int
+    log: str
+
+
+@dataclass(frozen=True)
+class SystemState:
+    """state.json: who runs the system, where it listens and what it consists of."""
+
+    pid: int
+    data: str
+    kafka: str
+    mongo: str
+    services: dict[str, str] = field(default_factory=dict)
+    processes: dict[str, ProcessState] = field(default_factory=dict)
+
+    def write(self) -> None:
+        """Replace state.json in one step, so that nobody reads half of it."""
+        target = Path(self.data) / "state.json"
+        draft = target.with_suffix(".json.new")
+        draft.write_text(json.dumps(asdict(self), indent=2) + "\n")
+        draft.replace(target)
+
+    @staticmethod
+    def read(data_dir: Path) -> "SystemState | None":
+        """The state in the directory, None where there is none; whether it still runs is the lock's to say."""
+        try:
+            stored = json.loads((data_dir / "state.json").read_text())
+        except FileNotFoundError:
+            return None
+        processes = {name: ProcessState(**process) for name, process in stored.pop("processes").items()}
+        return SystemState(**stored, processes=processes)
+
+
+def running_pid(data_dir: Path) -> int | None:
+    """Who holds the directory's lock, None when nobody does; unlike a pid file, a lock ends with its holder."""
+    try:
+        with (data_dir / "lock").open("r+") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return int(lock.read() or 0)
+    except FileNotFoundError:
+        return None
+    return None
+
+
+@contextmanager
+def exclusive(data_dir: Path) -> Iterator[None]:
+    """Hold the data directory for this process alone; raises CannotContinue naming who holds it already."""
+    data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with (data_dir / "lock").open("a+") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            lock.seek(0)
+            raise CannotContinue(
+                f"Manyi is already running on {data_dir} (pid {lock.read() or 'unknown'}): `manyi status` shows it, "
+                "`manyi down` stops it."
+            ) from None
+        lock.truncate(0)
+        lock.write(str(os.getpid()))
+        lock.flush()
+        try:
+            yield
+        finally:
+            (data_dir / "state.json").unlink(missing_ok=True)
+
+
+def remember(data_dir: Path) -> None:
+    """Let commands without --data find this directory when the default one is not in use."""
+    LAST_DATA.parent.mkdir(parents=True, exist_ok=True)
+    LAST_DATA.write_text(str(data_dir))
+
+
+def running_system(data_dir: Path | None) -> SystemState:
+    """The running system in `data_dir`, else in the default directory, else where `up` was last started.
+
+    Raises CannotContinue when none runs.
+    """
+    candidates = [data_dir.resolve()] if data_dir else [DEFAULT_DATA]
+    if not data_dir and LAST_DATA.exists():
+        candidates.append(Path(LAST_DATA.read_text()))
+    for candidate in candidates:
+        if running_pid(candidate) is not None and (state := SystemState.read(candidate)):
+            return state
+    raise CannotContinue(NOT_RUNNING)
+
+
+def ensure_keys(data_dir: Path) -> Path:
+    """The installation's keys, made at the first start: losing them makes ids new and private parts unreadable."""
+    path = data_dir / "keys.json"
+    if not path.exists():
+        draft = path.with_suffix(".json.new")
+        draft.unlink(missing_ok=True)
+        with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+            json.dump({"installation_key": secrets.token_hex(32), "master_key": secrets.token_hex(32)}, file)
+        draft.replace(path)
+    return path
