@@ -5,7 +5,6 @@ Amounts are integers in minor currency units. An event's CloudEvents `time` is w
 attribute `timezone` (IANA name) says whose calendar day counts, else the installation's.
 """
 
-from decimal import Decimal
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
@@ -189,7 +188,7 @@ class InteractionLogged(Intake):
 
 def _whole(value: Any) -> Any:
     """Accept 4.0 for 4, as spreadsheets and JavaScript write it; anything else is left for pydantic to judge."""
-    if isinstance(value, float | Decimal) and value == int(value):
+    if isinstance(value, float) and value.is_integer():
         return int(value)
     return value
 

@@ -1,0 +1,377 @@
+"""Taking in what other systems tell us: each fact once for ever, and every event answered (ARCHITECTURE §4).
+
+An intake event ends as `accepted`, `duplicate`, `early` (kept until what it refers to arrives) or `rejected` (with a
+reason; the payload sealed in `quarantine`). Receipts, early records and quarantine are written in the transaction of
+the states and events they belong to, so a crash can neither lose nor double one.
+"""
+
+import hashlib
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+
+from pydantic import ValidationError
+from pymongo import DeleteOne, InsertOne, UpdateOne
+
+from shared.contracts.decision import Refusal, TooEarly
+from shared.contracts.intake import Intake
+from shared.plumbing.cloudevents import CloudEvent, Malformed, problems_of, read_kafka, read_structured
+from shared.plumbing.database import Document
+from shared.plumbing.journal import Cause, Draft, Ledger, Stale, Task
+from shared.plumbing.listening import Batch, Offsets, Record
+from shared.plumbing.telemetry import QUARANTINED, TAKEN, logger
+
+Outcome = Literal["accepted", "duplicate", "early", "rejected"]
+Tallies = Counter[tuple[str, str, str]]
+QUARANTINE_DAYS = 30
+log = logger("intake")
+
+
+@dataclass(frozen=True)
+class Heard:
+    """A foreign fact, validated: where it comes from, when it happened, and what it says."""
+
+    source: str
+    time: datetime
+    timezone: str | None
+    data: Any
+
+
+@dataclass(frozen=True)
+class Understood:
+    """One intake type: the model of its data, and how it becomes a task."""
+
+    data: type[Intake]
+    task: Callable[[Heard], Task[Any]]
+
+
+@dataclass(frozen=True)
+class Receipt:
+    """The answer to one event."""
+
+    id: str | None
+    type: str | None
+    outcome: Outcome
+    reason: str | None = None
+
+
+@dataclass
+class _Item:
+    """One event on its way through a batch."""
+
+    place: str
+    arrived: datetime
+    raw: bytes
+    event: CloudEvent | None = None
+    task: Task[Any] | None = None
+    receipt_id: str = ""
+    identity: str | None = None
+    outcome: Outcome = "accepted"
+    reason: str | None = None
+    waiting: bool = False
+    """Whether it stood among the early records before this batch."""
+
+    @property
+    def source(self) -> str:
+        return self.event.source if self.event else "?"
+
+    @property
+    def type(self) -> str:
+        return self.event.type if self.event else "?"
+
+
+class IntakeDesk:
+    """Takes foreign events in batches, from a topic or over HTTP. One service has one."""
+
+    def __init__(self, ledger: Ledger, understood: Sequence[Understood], shard: str) -> None:
+        """`shard` keeps the tallies of several processes apart, so that they never wait for one another."""
+        self._ledger = ledger
+        self._database = ledger.database
+        self._understood = {item.data.TYPE: item for item in understood}
+        self._shard = shard
+
+    async def prepare(self) -> None:
+        """Indexes of receipts, early records and quarantine; safe to repeat."""
+        await self._database["receipts"].create_index(
+            "identity", unique=True, partialFilterExpression={"identity": {"$exists": True}}
+        )
+        await self._database["early"].create_index("waits")
+        await self._database["quarantine"].create_index("received", expireAfterSeconds=QUARANTINE_DAYS * 86_400)
+        await self._database["quarantine"].create_index([("source", 1), ("received", 1)])
+        await self._database["tallies"].create_index("source")
+
+    async def take(self, batch: Batch) -> Offsets:
+        """Listener: take one poll of the intake topic."""
+        items = [self._read(record) for records in batch.values() for record in records]
+        await self._settle(items)
+        return {partition: records[-1].offset + 1 for partition, records in batch.items()}
+
+    def forget(self) -> None:
+        """Nothing is assumed about partitions here: receipts tell what was taken."""
+
+    async def receive(self, events: Sequence[CloudEvent], raw: Sequence[bytes]) -> list[Receipt]:
+        """Take events that came over HTTP; one receipt each, in order."""
+        now = self._ledger.clock.now()
+        items = []
+        for event, body in zip(events, raw, strict=True):
+            place = f"http/{hashlib.sha256(body).hexdigest()[:32]}"
+            items.append(self._understand(_Item(place, now, body, event)))
+        await self._settle(items)
+        return [Receipt(item.event.id if item.event else None, item.type, item.outcome, item.reason) for item in items]
+
+    def _read(self, record: Record) -> _Item:
+        arrived = datetime.fromtimestamp(record.timestamp / 1000, self._ledger.clock.now().tzinfo)
+        item = _Item(f"{record.topic}/{record.partition}/{record.offset}", arrived, record.value or b"")
+        try:
+            item.event = read_kafka(record.headers, record.value)
+        except Malformed as error:
+            item.outcome, item.reason = "rejected", str(error)
+            return item
+        return self._understand(item)
+
+    def _understand(self, item: _Item) -> _Item:
+        event = item.event
+        if event is None:
+            raise ValueError("nothing to understand")
+        item.receipt_id = _hash(event.source, event.id)
+        understood = self._understood.get(event.type)
+        if understood is None:
+            known = ", ".join(sorted(self._understood))
+            item.outcome, item.reason = "rejected", f"unknown type {event.type[:100]!r}; understood here: {known}"
+            return item
+        try:
+            data = understood.data.model_validate(event.data)
+            item.task = understood.task(Heard(event.source, event.time or item.arrived, event.timezone, data))
+        except ValidationError as error:
+            item.outcome, item.reason = "rejected", f"data: {problems_of(error)}"
+        except Refusal as refusal:
+            item.outcome, item.reason = "rejected", str(refusal)
+        else:
+            if understood.data.IDENTITY:
+                values = [str(getattr(data, name)) for name in understood.data.IDENTITY]
+                item.identity = _hash(event.source, event.type, *values)
+        return item
+
+    async def _settle(self, items: Sequence[_Item]) -> None:
+        """Take all in one transaction; after repeated lost races in halves, so that one event cannot hold up many."""
+        for _ in range(4):
+            try:
+                await self._attempt(items)
+            except Stale:
+                continue
+            else:
+                return
+        if len(items) > 1:
+            middle = len(items) // 2
+            await self._settle(items[:middle])
+            await self._settle(items[middle:])
+            return
+        log.warning("event could not be committed in four attempts, trying again later", place=items[0].place)
+        raise Stale(items[0].place)
+
+    async def _attempt(self, items: Sequence[_Item]) -> None:
+        for item in items:
+            if item.task is not None:
+                item.outcome, item.reason = "accepted", None
+        await self._mark_duplicates(items)
+        waiting = await self._waiting_for(items)
+        draft = Draft()
+        await self._ledger.load(draft, [item.task for item in (*items, *waiting) if item.task is not None])
+        now = self._ledger.clock.now()
+        for item in items:
+            if item.task is not None and item.outcome == "accepted":
+                self._decide(draft, item, now)
+        early = [item for item in items if item.outcome == "early"]
+        self._decide_waiting(draft, [*early, *waiting], now)
+        tallies: Tallies = Counter()
+        self._write(draft, items, tallies, now)
+        self._write_awakened(draft, waiting, tallies, now)
+        self._write_tallies(draft, tallies)
+        await self._ledger.commit(draft)
+        for item in items:
+            TAKEN.labels(item.type if item.task else "unknown", item.outcome).inc()
+
+    async def _mark_duplicates(self, items: Sequence[_Item]) -> None:
+        ids = [item.receipt_id for item in items if item.receipt_id]
+        identities = [item.identity for item in items if item.identity]
+        seen: set[str] = set()
+        query = (
+            {"$or": [{"_id": {"$in": ids}}, {"identity": {"$in": identities}}]} if identities else {"_id": {"$in": ids}}
+        )
+        if ids:
+            async for receipt in self._database["receipts"].find(query, {"identity": 1}):
+                seen.update(filter(None, (receipt["_id"], receipt.get("identity"))))
+        for item in items:
+            names = [name for name in (item.receipt_id, item.identity) if name]
+            if any(name in seen for name in names):
+                item.outcome, item.reason = "duplicate", None
+            seen.update(names)
+
+    async def _waiting_for(self, items: Sequence[_Item]) -> list[_Item]:
+        subjects = list({item.task.subject for item in items if item.task is not None and item.outcome == "accepted"})
+        if not subjects:
+            return []
+        cursor = self._database["early"].find({"waits": {"$in": subjects}}).sort("_id", 1)
+        return [self._awaken(document) async for document in cursor]
+
+    def _awaken(self, document: Document) -> _Item:
+        raw = self._ledger.seal.open_bytes(document["sealed"], f"early/{document['_id']}")
+        item = _Item(document["place"], document["arrived"], raw, read_structured(raw), waiting=True)
+        return self._understand(item)
+
+    def _decide(self, draft: Draft, item: _Item, now: datetime) -> None:
+        event, task = item.event, item.task
+        if event is None or task is None:
+            raise ValueError("an event that was not understood cannot be decided")
+        cause = Cause(f"source:{event.source}", event.correlationid or event.id, event.id, event.traceparent)
+        try:
+            self._ledger.decide(draft, task, now, cause)
+        except TooEarly as waits:
+            item.outcome, item.reason = "early", str(waits)
+        except Refusal as refusal:
+            item.outcome, item.reason = "rejected", str(refusal)
+        except Exception as error:
+            # A fault of ours must not hold up the events behind it: this one is kept, with its reason, for a retry.
+            log.exception("rule failed", place=item.place, type=item.type)
+            item.outcome, item.reason = "rejected", f"internal fault: {type(error).__name__}"
+        else:
+            item.outcome, item.reason = "accepted", None
+
+    def _decide_waiting(self, draft: Draft, waiting: Sequence[_Item], now: datetime) -> None:
+        """Try the early records again until none of them moves: one may have waited for another."""
+        open_items = [item for item in waiting if item.task is not None]
+        while open_items:
+            for item in open_items:
+                self._decide(draft, item, now)
+            left = [item for item in open_items if item.outcome == "early"]
+            if len(left) == len(open_items):
+                return
+            open_items = left
+
+    def _write(self, draft: Draft, items: Sequence[_Item], tallies: Tallies, now: datetime) -> None:
+        for item in items:
+            tallies[item.source, item.type, item.outcome] += 1
+            if item.outcome == "rejected":
+                self._quarantine(draft, item, now)
+            if item.outcome == "duplicate" or not item.receipt_id:
+                continue
+            receipt: Document = {"_id": item.receipt_id, "at": now}
+            if item.identity and item.outcome != "rejected":
+                receipt["identity"] = item.identity
+            draft.write("receipts", InsertOne(receipt))
+            if item.outcome == "early" and item.task is not None and item.event is not None:
+                read = draft.read[item.task.aggregate.collection, item.task.subject]
+                body = item.event.model_dump_json(exclude_none=True).encode()
+                draft.write(
+                    "early",
+                    InsertOne(
+                        {
+                            "_id": item.receipt_id,
+                            "waits": item.task.subject,
+                            "collection": item.task.aggregate.collection,
+                            "seen": read.version,
+                            "type": item.type,
+                            "place": item.place,
+                            "arrived": item.arrived,
+                            "sealed": self._ledger.seal.close(body, f"early/{item.receipt_id}"),
+                        }
+                    ),
+                )
+
+    def _write_awakened(self, draft: Draft, waiting: Sequence[_Item], tallies: Tallies, now: datetime) -> None:
+        for item in waiting:
+            if item.outcome == "early":
+                continue
+            draft.write("early", DeleteOne({"_id": item.receipt_id}))
+            tallies[item.source, item.type, item.outcome] += 1
+            tallies[item.source, item.type, "early"] -= 1
+            if item.outcome == "rejected":
+                self._quarantine(draft, item, now)
+
+    def _write_tallies(self, draft: Draft, tallies: Tallies) -> None:
+        for (source, kind, outcome), count in tallies.items():
+            name = f"{source}|{kind}|{outcome}|{self._shard}"
+            change = {"$inc": {"count": count}, "$set": {"source": source, "type": kind, "outcome": outcome}}
+            draft.write("tallies", UpdateOne({"_id": name}, change, upsert=True))
+
+    def _quarantine(self, draft: Draft, item: _Item, now: datetime) -> None:
+        topic = item.place.split("/", maxsplit=1)[0]
+        QUARANTINED.labels(topic).inc()
+        draft.write(
+            "quarantine",
+            UpdateOne(
+                {"_id": item.place},
+                {
+                    "$setOnInsert": {
+                        "source": item.source,
+                        "event": item.event.id if item.event else None,
+                        "type": item.type,
+                        "reason": item.reason,
+                        "received": now,
+                        "sealed": self._ledger.seal.close(item.raw, f"quarantine/{item.place}"),
+                    }
+                },
+                upsert=True,
+            ),
+        )
+
+    async def sweep(self) -> int:
+        """Decide early records again whose subject changed while they were being put aside; returns how many moved.
+
+        Closes the race between a process that found nothing and one that was just writing it.
+        """
+        moved = 0
+        found: dict[str, list[Document]] = {}
+        async for document in self._database["early"].find({}, {"sealed": 0}).limit(10_000):
+            found.setdefault(document["collection"], []).append(document)
+        for collection, documents in found.items():
+            subjects = list({document["waits"] for document in documents})
+            versions: dict[str, int] = {}
+            async for head in self._database[collection].find({"_id": {"$in": subjects}}, {"version": 1}):
+                versions[head["_id"]] = head["version"]
+            changed = {d["waits"] for d in documents if versions.get(d["waits"], 0) > d["seen"]}
+            for subject in changed:
+                moved += await self._sweep_subject(subject, versions[subject])
+        return moved
+
+    async def _sweep_subject(self, subject: str, version: int) -> int:
+        documents = await self._database["early"].find({"waits": subject}).sort("_id", 1).to_list()
+        waiting = [self._awaken(document) for document in documents]
+        draft = Draft()
+        await self._ledger.load(draft, [item.task for item in waiting if item.task is not None])
+        now = self._ledger.clock.now()
+        self._decide_waiting(draft, waiting, now)
+        for item in waiting:
+            if item.outcome == "early":
+                draft.write("early", UpdateOne({"_id": item.receipt_id}, {"$set": {"seen": version}}))
+        tallies: Tallies = Counter()
+        self._write_awakened(draft, waiting, tallies, now)
+        self._write_tallies(draft, tallies)
+        try:
+            await self._ledger.commit(draft)
+        except Stale:
+            return 0
+        return sum(item.outcome != "early" for item in waiting)
+
+    async def totals(self, source: str) -> dict[str, Any]:
+        """Counts of one source by type and outcome since for ever, and its latest rejects (without payload)."""
+        types: dict[str, dict[str, int]] = {}
+        async for tally in self._database["tallies"].find({"source": source}):
+            counts = types.setdefault(tally["type"], dict.fromkeys(("accepted", "duplicate", "early", "rejected"), 0))
+            counts[tally["outcome"]] += tally["count"]
+        rejects = [
+            {"id": document.get("event"), "type": document["type"], "reason": document["reason"]}
+            async for document in self._database["quarantine"]
+            .find({"source": source}, {"sealed": 0})
+            .sort("received", -1)
+            .limit(1000)
+        ]
+        processed = sum(sum(counts.values()) for counts in types.values())
+        return {"source": source, "types": types, "processed": processed, "rejects": rejects}
+
+
+def _hash(*parts: str) -> str:
+    """128-bit name of a tuple of strings; collision-free for all practical numbers of events."""
+    return hashlib.sha256("\x1f".join(parts).encode()).hexdigest()[:32]
