@@ -71,6 +71,7 @@ class Relay:
         self._renewed = 0.0
         self._marked = 0.0
         self._ends: dict[int, int] = {}
+        self._in_hand = 1
         self.active = False
         self.failing: str | None = None
 
@@ -80,6 +81,7 @@ class Relay:
         while True:
             try:
                 if await self._claim():
+                    self._in_hand = 1
                     self.active = True
                     await self._relay()
                 await asyncio.sleep(1.0)
@@ -101,13 +103,10 @@ class Relay:
             {"_id": "relay", "owner": self._owner}, {"$set": {"until": datetime.fromtimestamp(0, self._now().tzinfo)}}
         )
 
-    async def backlog(self) -> int:
-        """Journal records that Kafka has not acknowledged yet."""
-        if self._events_topic is None:
-            return 0
-        recorded = await self._database["journal"].estimated_document_count()
-        state = await self._state()
-        return max(0, recorded - int(state.get("relayed", 0)))
+    @property
+    def backlog(self) -> int:
+        """Records of the journal known to wait for Kafka; 0 when the stream last came back empty, or not active."""
+        return self._in_hand if self.active else 0
 
     def _now(self) -> datetime:
         return self._clock.now()
@@ -122,6 +121,8 @@ class Relay:
                 free, change, upsert=True, return_document=ReturnDocument.AFTER
             )
         except DuplicateKeyError:
+            return False
+        if lease is None:
             return False
         self._fence = lease["fence"]
         self._renewed = asyncio.get_running_loop().time()
@@ -156,17 +157,18 @@ class Relay:
                 stream = _Stream(self._database, session, None)
                 await stream.open()
             if token is None:
+                # What the stream's first batch holds was written before this scan, so the scan has it too.
                 await self._rescan(producer, state.get("acknowledged"))
-                await self._store(stream.token, None, await self._database["journal"].estimated_document_count())
+                await self._store(stream.token, None)
             self.failing = None
             while True:
                 await self._renew()
                 asked_at = self._now()
-                documents, token = await stream.next_batch()
+                documents = await stream.next_batch()
+                self._in_hand = len(documents)
                 await self._send(producer, documents)
                 if documents:
-                    sent = sum(document["collection"] == "journal" for document in documents)
-                    await self._store(token, documents[-1]["record"].get("recorded"), sent, add=True)
+                    await self._store(stream.token, documents[-1]["record"].get("recorded"))
                 else:
                     await self._mark(producer, asked_at)
 
@@ -241,20 +243,15 @@ class Relay:
         chunk.extend([{"collection": "quarantine", "record": record} async for record in quarantined])
         await self._send(producer, chunk)
 
-    async def _store(self, token: Any, acknowledged: datetime | None, count: int, *, add: bool = False) -> None:
+    async def _store(self, token: Any, acknowledged: datetime | None) -> None:
         """Remember how far Kafka has acknowledged. Raises LeaseLost when a later owner already stored."""
         fields: Document = {"token": token, "fence": self._fence}
         if acknowledged is not None:
             fields["acknowledged"] = acknowledged
-        change: Document = {"$set": fields}
-        if add:
-            change["$inc"] = {"relayed": count}
-        else:
-            fields["relayed"] = count
         try:
             await self._database["relay"].update_one(
                 {"_id": "relay", "$or": [{"fence": {"$lte": self._fence}}, {"fence": {"$exists": False}}]},
-                change,
+                {"$set": fields},
                 upsert=True,
             )
         except DuplicateKeyError as error:
@@ -311,8 +308,8 @@ class _Stream:
         self._first = reply["cursor"]["firstBatch"]
         self.token = reply["cursor"].get("postBatchResumeToken", self.token)
 
-    async def next_batch(self) -> tuple[list[Document], Any]:
-        """Inserted documents in commit order with the token behind them; empty after STREAM_WAIT_MS of silence."""
+    async def next_batch(self) -> list[Document]:
+        """Inserted documents in commit order, `token` then being behind them; empty after STREAM_WAIT_MS of silence."""
         if self._first:
             changes, self._first = self._first, []
         else:
@@ -326,5 +323,4 @@ class _Stream:
             )
             changes = reply["cursor"]["nextBatch"]
             self.token = reply["cursor"].get("postBatchResumeToken", self.token)
-        documents = [{"collection": change["ns"]["coll"], "record": change["fullDocument"]} for change in changes]
-        return documents, self.token
+        return [{"collection": change["ns"]["coll"], "record": change["fullDocument"]} for change in changes]

@@ -1,0 +1,322 @@
+"""One service process: HTTP, subscriptions, relay and health around what a service's `main.py` lists.
+
+Order of a start: database and indexes, then HTTP; Kafka is joined in the background and rejoined after an outage, so
+that HTTP never waits for it. A stop drains: no new batch, the one in hand finishes, the lease is given up.
+"""
+
+import asyncio
+import contextlib
+import ipaddress
+import os
+import time
+import uuid
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import structlog
+import uvicorn
+from aiokafka.errors import KafkaError
+from fastapi import APIRouter, FastAPI, Request, Response
+from fastapi_offline import FastAPIOffline
+from faststream.kafka import KafkaBroker
+from faststream.specification import AsyncAPI
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from pydantic import BaseModel
+from pymongo.errors import PyMongoError
+from starlette.middleware.base import RequestResponseEndpoint
+
+from shared.contracts.catalogue import CATALOGUE, events_topic
+from shared.plumbing.database import Client, Database
+from shared.plumbing.listening import Hearing, listen
+from shared.plumbing.problems import PROBLEM_RESPONSES, StrictBodies, answer_problems
+from shared.plumbing.relay import Relay
+from shared.plumbing.settings import Settings
+from shared.plumbing.telemetry import configure_logging, logger
+
+VERSION = "0.1.0"
+WATCH_EVERY_S = 5.0
+log = logger("app")
+
+
+@dataclass
+class Service:
+    """Everything one process runs, as its composition root lists it."""
+
+    name: str
+    settings: Settings
+    client: Client
+    database: Database
+    description: str = ""
+    routers: Sequence[APIRouter] = ()
+    hearings: Sequence[Hearing] = ()
+    hears_types: dict[str, tuple[type[BaseModel], ...]] = field(default_factory=dict)
+    """Topic → models of what is understood there, for the AsyncAPI document."""
+    relay: Relay | None = None
+    prepare: Sequence[Callable[[], Awaitable[None]]] = ()
+    """Run once before HTTP answers: indexes and the like; must be safe to repeat."""
+    chores: dict[float, Callable[[], Awaitable[object]]] = field(default_factory=dict)
+    """Seconds between two runs → what to run in the background."""
+    parked: Callable[[], Awaitable[int]] | None = None
+
+
+class Running:
+    """The moving parts of a started service."""
+
+    def __init__(self, service: Service) -> None:
+        self.service = service
+        self.broker = KafkaBroker(
+            service.settings.kafka,
+            client_id=f"manyi-{service.name}",
+            allow_auto_create_topics=False,
+            logger=None,
+            graceful_timeout=15,
+        )
+        for hearing in service.hearings:
+            listen(
+                self.broker,
+                hearing,
+                batch_records=service.settings.batch_records,
+                batch_wait_ms=service.settings.batch_wait_ms,
+            )
+        self.listening = not service.hearings
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def start(self) -> None:
+        for prepare in self.service.prepare:
+            await prepare()
+        self._spawn(self._join_kafka())
+        if self.service.relay is not None:
+            self._spawn(self.service.relay.run())
+        for seconds, chore in self.service.chores.items():
+            self._spawn(self._repeat(seconds, chore))
+        self._spawn(self._repeat(WATCH_EVERY_S, self._watch))
+
+    async def stop(self) -> None:
+        for hearing in self.service.hearings:
+            hearing.stop()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self.broker.stop()
+        if self.service.relay is not None:
+            with contextlib.suppress(PyMongoError):
+                await self.service.relay.release()
+        await self.service.client.close()
+
+    def _spawn(self, work: Any) -> None:
+        task: asyncio.Task[None] = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        """A background task never ends by itself: if one does, the process is no use and says so by exiting."""
+        if not task.cancelled() and task.exception() is not None:
+            log.critical("background task failed, exiting", exc_info=task.exception())
+            os._exit(70)
+
+    async def _join_kafka(self) -> None:
+        while not self.listening:
+            try:
+                await self.broker.start()
+                self.listening = True
+            except (KafkaError, OSError) as error:
+                log.warning("Kafka cannot be joined yet", error=f"{type(error).__name__}: {error}")
+                await self.broker.stop()
+                await asyncio.sleep(1.0)
+
+    async def _repeat(self, seconds: float, chore: Callable[[], Awaitable[object]]) -> None:
+        while True:
+            await asyncio.sleep(seconds)
+            try:
+                await chore()
+            except (PyMongoError, KafkaError, OSError) as error:
+                log.warning("chore failed, will run again", error=f"{type(error).__name__}: {error}")
+
+    async def _watch(self) -> None:
+        """Exit when records wait and none is taken: aiokafka consumers can stall silently (aio-libs/aiokafka#1154)."""
+        for hearing in self.service.hearings:
+            if await hearing.lag() and hearing.silent_for() > self.service.settings.stuck_after_s:
+                log.critical("no progress with records waiting, exiting", group=hearing.group, why=hearing.failing)
+                os._exit(75)
+
+    async def checks(self) -> dict[str, str]:
+        """What readiness depends on: name → `ok` or what is wrong."""
+        found: dict[str, str] = {}
+        try:
+            await self.service.client.admin.command("ping")
+            found["mongo"] = "ok"
+        except PyMongoError as error:
+            found["mongo"] = f"{type(error).__name__}"
+        found["kafka"] = "ok" if self.listening else "not joined yet"
+        for hearing in self.service.hearings:
+            found[hearing.group] = hearing.failing or "ok"
+            if hearing.silent_for() > self.service.settings.stuck_after_s / 2:
+                found[hearing.group] = "records wait, none is taken"
+        if self.service.relay is not None and self.service.relay.failing is not None:
+            found["relay"] = self.service.relay.failing
+        return found
+
+    async def health(self) -> dict[str, Any]:
+        """The numbers `manyi status` adds up."""
+        database = self.service.database
+        lag: dict[str, int | None] = {}
+        for hearing in self.service.hearings:
+            try:
+                lag[hearing.group] = await hearing.lag() if self.listening else None
+            except (KafkaError, OSError):
+                lag[hearing.group] = None
+        if self.service.relay is not None:
+            lag["relay"] = self.service.relay.backlog
+        return {
+            "service": self.service.name,
+            "version": VERSION,
+            "ready": all(state == "ok" for state in (await self.checks()).values()),
+            "lag": lag,
+            "dead_letters": await database["quarantine"].estimated_document_count(),
+            "parked": await self.service.parked() if self.service.parked else 0,
+            "early": await database["early"].estimated_document_count(),
+        }
+
+    def asyncapi(self) -> dict[str, Any]:
+        """AsyncAPI 3.0 document of every event this service says and every type it takes in."""
+        described = KafkaBroker("kafka:9092")
+        name, prefix = self.service.name, self.service.settings.topic_prefix
+        for entry in CATALOGUE.values():
+            if entry.speaker == name:
+                described.publisher(
+                    events_topic(prefix, name),
+                    schema=entry.event,
+                    title=entry.event.TYPE,
+                    description=entry.event.__doc__,
+                )
+        for topic, models in self.service.hears_types.items():
+            for model in models:
+                described.publisher(topic, schema=model, title=f"{getattr(model, 'TYPE', model.__name__)}")
+        document: dict[str, Any] = (
+            AsyncAPI(described, title=f"Manyi {name}", version=VERSION, schema_version="3.0.0")
+            .to_specification()
+            .to_jsonable()
+        )
+        return document
+
+
+def application(service: Service) -> FastAPI:
+    """The ASGI application of a service; starting it starts the service."""
+    running = Running(service)
+
+    @contextlib.asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        await running.start()
+        try:
+            yield
+        finally:
+            await running.stop()
+
+    app = FastAPIOffline(
+        title=f"Manyi {service.name}",
+        version=VERSION,
+        description=service.description,
+        lifespan=lifespan,
+        responses=PROBLEM_RESPONSES,
+    )
+    answer_problems(app)
+    app.add_middleware(StrictBodies, max_bytes=service.settings.max_body_bytes)
+    app.middleware("http")(_correlate)
+    app.include_router(_operations(running))
+    for router in service.routers:
+        app.include_router(router)
+    return app
+
+
+async def _correlate(request: Request, call_next: RequestResponseEndpoint) -> Response:
+    """Give every request a correlation id, the caller's if it is a sane one; logs and events carry it."""
+    offered = request.headers.get("x-correlation-id", "")
+    correlation = offered if 0 < len(offered) <= 100 and offered.isprintable() else uuid.uuid4().hex
+    request.state.correlation = correlation
+    structlog.contextvars.bind_contextvars(correlation=correlation)
+    started = time.monotonic()
+    response = await call_next(request)
+    response.headers["x-correlation-id"] = correlation
+    took = round((time.monotonic() - started) * 1000, 1)
+    log.debug("answered", method=request.method, path=request.url.path, status=response.status_code, ms=took)
+    return response
+
+
+def _operations(running: Running) -> APIRouter:
+    """What operators ask every service alike."""
+    router = APIRouter(tags=["operations"])
+
+    @router.get("/livez", summary="The process is alive")
+    async def livez() -> dict[str, str]:
+        return {"status": "alive"}
+
+    @router.get("/readyz", summary="Database and Kafka are reached and records are being taken")
+    async def readyz(response: Response) -> dict[str, Any]:
+        checks = await running.checks()
+        ready = all(state == "ok" for state in checks.values())
+        response.status_code = 200 if ready else 503
+        return {"ready": ready, "checks": checks}
+
+    @router.get("/v1/health", summary="Lag by consumer group, dead letters, parked and early records")
+    async def health() -> dict[str, Any]:
+        return await running.health()
+
+    @router.get("/asyncapi.json", summary="Every event said and taken in, as AsyncAPI 3.0")
+    async def asyncapi() -> dict[str, Any]:
+        return running.asyncapi()
+
+    @router.get("/metrics", include_in_schema=False)
+    async def metrics() -> Response:
+        return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
+
+    return router
+
+
+def refuse_open_doors(settings: Settings) -> None:
+    """Without authentication only this machine may ask. Raises SystemExit for any other address."""
+    try:
+        loopback = ipaddress.ip_address(settings.host).is_loopback
+    except ValueError:
+        loopback = settings.host == "localhost"
+    if loopback:
+        return
+    if not settings.insecure:
+        raise SystemExit(
+            f"refusing to listen on {settings.host}: no authentication is configured, so only the loopback interface "
+            "is allowed; set MANYI_INSECURE=1 to override (anyone who reaches the port may then read and write)"
+        )
+    log.warning("listening without authentication beyond the loopback interface", host=settings.host)
+
+
+def serve(build: Callable[[Settings], Service]) -> None:
+    """Run one service until it is told to stop; `build` is called inside the running loop."""
+
+    async def run() -> None:
+        settings = Settings()
+        service = build(settings)
+        configure_logging(settings.log_level, service.name)
+        refuse_open_doors(settings)
+        config = uvicorn.Config(
+            application(service),
+            host=settings.host,
+            port=settings.port,
+            log_config=None,
+            access_log=False,
+            timeout_graceful_shutdown=10,
+            timeout_keep_alive=30,
+        )
+        await uvicorn.Server(config).serve()
+
+    uvicorn_loop = asyncio.Runner(loop_factory=_loop_factory())
+    with uvicorn_loop as runner:
+        runner.run(run())
+
+
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    try:
+        import uvloop
+    except ImportError:
+        return None
+    factory: Callable[[], asyncio.AbstractEventLoop] = uvloop.new_event_loop
+    return factory

@@ -1,0 +1,109 @@
+"""One command over HTTP: decide, one transaction, one answer; the same Idempotency-Key gets the first answer again."""
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Annotated, Any, TypeVar
+
+from fastapi import Depends, Header, Request
+from fastapi.responses import JSONResponse
+from pymongo import InsertOne
+
+from shared.plumbing.access import Caller, caller
+from shared.plumbing.journal import Cause, Draft, Ledger, Loaded, Stale, State, Task
+from shared.plumbing.problems import Problem
+
+S = TypeVar("S", bound=State)
+ATTEMPTS = 8
+ANSWERS_KEPT_DAYS = 30
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A request as a command needs it: who, under which idempotency key, and a hash of what."""
+
+    actor: str
+    correlation: str
+    traceparent: str | None
+    key: str | None
+    fingerprint: str
+
+
+async def asked(
+    request: Request,
+    who: Annotated[Caller, Depends(caller)],
+    idempotency_key: Annotated[
+        str | None,
+        Header(min_length=1, max_length=200, description="The same key and body get the first answer again."),
+    ] = None,
+) -> Asked:
+    """Dependency of every POST route."""
+    body = await request.body()
+    place = f"{request.method} {request.url.path}\n".encode()
+    return Asked(
+        who.actor,
+        request.state.correlation,
+        request.headers.get("traceparent"),
+        idempotency_key,
+        hashlib.sha256(place + body).hexdigest(),
+    )
+
+
+async def prepare_commands(ledger: Ledger) -> None:
+    """Indexes of the kept answers; safe to repeat."""
+    await ledger.database["answers"].create_index("at", expireAfterSeconds=ANSWERS_KEPT_DAYS * 86_400)
+
+
+async def carry_out(
+    ledger: Ledger,
+    task: Task[S],
+    request: Asked,
+    reply: Callable[[Loaded[S]], dict[str, Any]],
+    status: int = 201,
+) -> JSONResponse:
+    """Decide and record; answers `reply` of the resulting state.
+
+    Raises the rule's Refusal; Problem 422 when the key was used for another request; Stale after ATTEMPTS lost races;
+    OutcomeUnknown when the database did not say whether it recorded.
+    """
+    for _ in range(ATTEMPTS):
+        kept = await _kept_answer(ledger, request)
+        if kept is not None:
+            return kept
+        draft = Draft()
+        await ledger.load(draft, [task])
+        now = ledger.clock.now()
+        cause = Cause(request.actor, request.correlation, None, request.traceparent)
+        body = reply(ledger.decide(draft, task, now, cause))
+        if request.key is not None:
+            document = {
+                "_id": request.key,
+                "fingerprint": request.fingerprint,
+                "status": status,
+                "sealed": ledger.seal.close(body, f"answers/{request.key}"),
+                "at": now,
+            }
+            draft.write("answers", InsertOne(document))
+        try:
+            await ledger.commit(draft)
+        except Stale:
+            continue
+        return JSONResponse(body, status)
+    raise Stale
+
+
+async def _kept_answer(ledger: Ledger, request: Asked) -> JSONResponse | None:
+    if request.key is None:
+        return None
+    kept = await ledger.database["answers"].find_one({"_id": request.key})
+    if kept is None:
+        return None
+    if kept["fingerprint"] != request.fingerprint:
+        raise Problem(
+            422,
+            "idempotency-key-reused",
+            "Idempotency-Key used before",
+            "This Idempotency-Key was used for another request: send a new key.",
+        )
+    body = ledger.seal.open(kept["sealed"], f"answers/{request.key}")
+    return JSONResponse(body, kept["status"], headers={"Idempotency-Replayed": "true"})

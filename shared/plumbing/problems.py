@@ -1,0 +1,171 @@
+"""Errors over HTTP: RFC 9457 problem documents with a stable slug and what to do; and bodies read strictly.
+
+A body over the limit is 413, one that is not strict JSON (duplicate keys, bad UTF-8, deep nesting) is 400, before any
+route sees it.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel, ConfigDict, Field
+from pymongo.errors import PyMongoError
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from shared.contracts.decision import Refusal, TooEarly
+from shared.plumbing.cloudevents import Malformed, parse_json
+from shared.plumbing.journal import OutcomeUnknown, Stale
+from shared.plumbing.telemetry import logger
+
+log = logger("http")
+
+
+class Problem(Exception):
+    """An answer other than success. `slug` is stable and names the kind, `detail` says what to do."""
+
+    def __init__(self, status: int, slug: str, title: str, detail: str, **more: Any) -> None:
+        super().__init__(detail)
+        self.status = status
+        self.slug = slug
+        self.title = title
+        self.detail = detail
+        self.more = more
+
+
+class ProblemDocument(BaseModel):
+    """RFC 9457 body, as documented in each OpenAPI description."""
+
+    model_config = ConfigDict(extra="allow")
+    type: str = Field(examples=["/problems/not-found"])
+    title: str
+    status: int
+    detail: str
+
+
+PROBLEM_RESPONSES: dict[int | str, dict[str, Any]] = {
+    status: {"model": ProblemDocument, "description": text, "content": {"application/problem+json": {}}}
+    for status, text in (
+        (400, "The body is not strict JSON"),
+        (404, "Nothing of that name"),
+        (409, "A rule says no"),
+        (413, "The body is too large"),
+        (422, "The request says something impossible"),
+        (503, "The database cannot be reached; nothing was recorded unless the detail says otherwise"),
+    )
+}
+
+
+def answer(problem: Problem) -> JSONResponse:
+    """The problem as a response."""
+    body = {
+        "type": f"/problems/{problem.slug}",
+        "title": problem.title,
+        "status": problem.status,
+        "detail": problem.detail,
+        **problem.more,
+    }
+    return JSONResponse(body, problem.status, media_type="application/problem+json")
+
+
+def answer_problems(app: FastAPI) -> None:
+    """Make every error of the application a problem document."""
+
+    async def on_problem(_request: Request, error: Exception) -> JSONResponse:
+        return answer(_problem_of(error))
+
+    for kind in (
+        Problem,
+        Refusal,
+        TooEarly,
+        Malformed,
+        RequestValidationError,
+        HTTPException,
+        PyMongoError,
+        Stale,
+        OutcomeUnknown,
+        Exception,
+    ):
+        app.add_exception_handler(kind, on_problem)
+
+
+def _problem_of(error: Exception) -> Problem:
+    if isinstance(error, Problem):
+        return error
+    if isinstance(error, Refusal):
+        return Problem(error.STATUS, error.SLUG, "Refused", str(error))
+    if isinstance(error, TooEarly):
+        return Problem(409, "too-early", "Too early", str(error))
+    if isinstance(error, Malformed):
+        return Problem(400, "malformed", "Malformed", str(error))
+    if isinstance(error, RequestValidationError):
+        errors = [
+            {"at": ".".join(str(step) for step in item["loc"]), "problem": item["msg"]} for item in error.errors()
+        ]
+        return Problem(422, "invalid", "Invalid request", "Correct the fields named in `errors`.", errors=errors)
+    if isinstance(error, HTTPException):
+        return Problem(error.status_code, _slug(str(error.detail)), str(error.detail), str(error.detail))
+    if isinstance(error, OutcomeUnknown):
+        detail = "It is unknown whether this was recorded: send it again with the same Idempotency-Key."
+        return Problem(503, "outcome-unknown", "Outcome unknown", detail)
+    if isinstance(error, Stale):
+        return Problem(503, "busy", "Too busy", "Others changed the same record all the time; nothing was recorded.")
+    if isinstance(error, PyMongoError):
+        log.error("database trouble", error=f"{type(error).__name__}: {error}")
+        return Problem(503, "database-unavailable", "Database unavailable", "Nothing was recorded; try again later.")
+    log.error("unexpected fault", exc_info=error)
+    return Problem(500, "internal-fault", "Internal fault", "The fault is logged with the request's correlation id.")
+
+
+def _slug(text: str) -> str:
+    return text.lower().replace(" ", "-")
+
+
+class StrictBodies:
+    """ASGI middleware: bounds every body and refuses JSON that a lenient parser would guess at."""
+
+    def __init__(self, app: ASGIApp, max_bytes: int) -> None:
+        self._app = app
+        self._max_bytes = max_bytes
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or scope["method"] in ("GET", "HEAD", "OPTIONS"):
+            await self._app(scope, receive, send)
+            return
+        headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
+        body = await self._read(receive, headers)
+        if body is None:
+            detail = f"A request body may have at most {self._max_bytes} bytes."
+            await answer(Problem(413, "body-too-large", "Body too large", detail))(scope, receive, send)
+            return
+        if body and headers.get("content-type", "").split(";")[0].strip().lower().endswith("json"):
+            try:
+                parse_json(body)
+            except Malformed as error:
+                await answer(Problem(400, "malformed", "Malformed", str(error)))(scope, receive, send)
+                return
+        sent = False
+
+        async def replay() -> Message:
+            nonlocal sent
+            if sent:
+                return await receive()
+            sent = True
+            return {"type": "http.request", "body": body, "more_body": False}
+
+        await self._app(scope, replay, send)
+
+    async def _read(self, receive: Receive, headers: Mapping[str, str]) -> bytes | None:
+        length = headers.get("content-length", "")
+        if length.isdigit() and int(length) > self._max_bytes:
+            return None
+        body = bytearray()
+        while True:
+            message = await receive()
+            body += message.get("body", b"")
+            if len(body) > self._max_bytes:
+                return None
+            if message["type"] == "http.disconnect" or not message.get("more_body", False):
+                return bytes(body)
