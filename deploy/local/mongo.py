@@ -1,5 +1,6 @@
 """A real mongod on this machine: a replica set of one node, because transactions and change streams need one."""
 
+import asyncio
 import importlib.util
 import shutil
 import subprocess
@@ -12,6 +13,8 @@ from deploy.local.supervisor import Program
 from deploy.local.trouble import CannotContinue
 
 REPLICA_SET = "rs0"
+STATE_REMOVED = 10
+"""A member that does not find its own address in the stored configuration."""
 NOT_YET_INITIALIZED, INVALID_REPLICA_SET_CONFIG = 94, 93
 LICENCE_NOTICE = (
     "MongoDB is under the Server Side Public License (SSPL): the bundled binary is for development on this machine "
@@ -81,64 +84,58 @@ def prepare(folder: Path, port: int) -> list[str]:
     ]  # fmt: skip
 
 
-async def is_primary(port: int) -> bool:
-    """Whether the node takes writes; on the way there the set is founded, or told its new port, as needed."""
+def is_primary(port: int) -> bool:
+    """Whether the node takes writes (blocking); on the way there the set is founded, or told its new port, as needed."""
     import pymongo.errors
-    from pymongo import AsyncMongoClient
+    from pymongo import MongoClient
 
-    client: AsyncMongoClient[dict[str, Any]] = AsyncMongoClient(
+    # Not the asynchronous client: closed this soon it may leave the socket open that its monitor was connecting.
+    with MongoClient[dict[str, Any]](
         LOOPBACK, port, directConnection=True, serverSelectionTimeoutMS=500, connectTimeoutMS=500
-    )
-    try:
-        hello = await client.admin.command("hello")
-        if hello.get("isWritablePrimary"):
-            return True
-        await _claim_membership(client, f"{LOOPBACK}:{port}")
-    except pymongo.errors.ConnectionFailure:  # not there yet; the supervisor asks again
-        return False
-    finally:
-        await client.close()
+    ) as client:
+        try:
+            if client.admin.command("hello").get("isWritablePrimary"):
+                return True
+            _claim_membership(client, f"{LOOPBACK}:{port}")
+        except pymongo.errors.ConnectionFailure:  # not there yet; the supervisor asks again
+            return False
     return False
 
 
-async def _claim_membership(client: Any, host: str) -> None:
+def _claim_membership(client: Any, host: str) -> None:
     """Found the set when there is none; replace the member's address when the data was last served on another port."""
     import pymongo.errors
 
     member = {"_id": 0, "host": host}
     try:
-        status = await client.admin.command("replSetGetStatus")
-        if status.get("myState") != 10:  # REMOVED: the stored configuration names another address
+        if client.admin.command("replSetGetStatus")["myState"] != STATE_REMOVED:
             return
     except pymongo.errors.OperationFailure as error:
         if error.code == NOT_YET_INITIALIZED:
-            await client.admin.command("replSetInitiate", {"_id": REPLICA_SET, "members": [member]})
+            client.admin.command("replSetInitiate", {"_id": REPLICA_SET, "members": [member]})
             return
         if error.code != INVALID_REPLICA_SET_CONFIG:
             raise
-    stored = await client.local["system.replset"].find_one({})
-    await client.admin.command(
-        "replSetReconfig", {**stored, "members": [{**stored["members"][0], **member}]}, force=True
-    )
+    stored = client.local["system.replset"].find_one({})
+    moved = {**stored, "members": [{**stored["members"][0], **member}]}
+    client.admin.command("replSetReconfig", moved, force=True)
 
 
 def program(command: list[str], port: int, log: Path) -> Program:
     """mongod as the supervisor keeps it."""
-    return Program("mongo", command, log, ready=lambda: is_primary(port))
+    return Program("mongo", command, log, ready=lambda: asyncio.to_thread(is_primary, port))
 
 
-async def require(address: str) -> None:
-    """Raise CannotContinue unless a MongoDB that takes writes and knows transactions answers at `address`."""
+def require(address: str) -> None:
+    """Raise CannotContinue unless a MongoDB with transactions answers at `address` within 5 s (blocking)."""
     import pymongo.errors
-    from pymongo import AsyncMongoClient
+    from pymongo import MongoClient
 
-    client: AsyncMongoClient[dict[str, Any]] = AsyncMongoClient(address, serverSelectionTimeoutMS=5000)
-    try:
-        hello = await client.admin.command("hello")
-    except pymongo.errors.PyMongoError as error:
-        raise CannotContinue(f"No MongoDB answers at {address}: start it, or correct MANYI_MONGO.") from error
-    finally:
-        await client.close()
+    with MongoClient[dict[str, Any]](address, serverSelectionTimeoutMS=5000) as client:
+        try:
+            hello = client.admin.command("hello")
+        except pymongo.errors.PyMongoError as error:
+            raise CannotContinue(f"No MongoDB answers at {address}: start it, or correct MANYI_MONGO.") from error
     if "setName" not in hello and hello.get("msg") != "isdbgrid":
         raise CannotContinue(
             f"The MongoDB at {address} is no replica set, so it has no transactions: start it with --replSet."

@@ -96,7 +96,7 @@ async def whole_system(
         programs: list[Program] = []
         if external:
             kafka, mongo_url = external_addresses()
-            await mongo.require(mongo_url)
+            await asyncio.to_thread(mongo.require, mongo_url)
             await create_topics(kafka, topics)
         else:
             brokers = await asyncio.to_thread(prepare_brokers, data_dir)

@@ -8,7 +8,7 @@ from typing import Any
 import psutil
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
-from pymongo import AsyncMongoClient
+from pymongo import MongoClient
 
 from deploy.local.stack import embedded_stack
 from deploy.local.topics import Topic, create_topics, plan
@@ -38,16 +38,13 @@ async def hear(kafka: str, topic: str, count: int) -> list[bytes]:
         await consumer.stop()
 
 
-async def transfer(mongo: str, database: str) -> dict[str, Any] | None:
+def transfer(mongo: str, database: str) -> dict[str, Any] | None:
     """One transaction over two collections, and what is there afterwards."""
-    client: AsyncMongoClient[dict[str, Any]] = AsyncMongoClient(mongo)
-    try:
-        async with client.start_session() as session, await session.start_transaction():
-            await client[database].left.insert_one({"_id": 1}, session=session)
-            await client[database].right.insert_one({"_id": 1}, session=session)
-        return await client[database].right.find_one({"_id": 1})
-    finally:
-        await client.close()
+    with MongoClient[dict[str, Any]](mongo) as client:
+        with client.start_session() as session, session.start_transaction():
+            client[database].left.insert_one({"_id": 1}, session=session)
+            client[database].right.insert_one({"_id": 1}, session=session)
+        return client[database].right.find_one({"_id": 1})
 
 
 async def test_what_is_produced_is_consumed(stack: RealStack, namespace: Namespace) -> None:
@@ -57,7 +54,7 @@ async def test_what_is_produced_is_consumed(stack: RealStack, namespace: Namespa
 
 
 async def test_mongod_has_transactions(stack: RealStack, namespace: Namespace) -> None:
-    assert await transfer(stack.mongo, f"{namespace.database_prefix}customer") == {"_id": 1}
+    assert transfer(stack.mongo, f"{namespace.database_prefix}customer") == {"_id": 1}
 
 
 async def test_topics_are_created_once_and_as_planned(stack: RealStack, namespace: Namespace) -> None:
@@ -86,7 +83,7 @@ async def test_killed_brokers_come_back_with_their_data(tmp_path: Path) -> None:
         assert supervisor
         await create_topics(local.kafka, plan("t-", 2))
         await say(local.kafka, "t-survey-intake", b"kept")
-        assert await transfer(local.mongo, "t-survey") == {"_id": 1}
+        assert transfer(local.mongo, "t-survey") == {"_id": 1}
         for name in ("kafka", "mongo"):
             before = supervisor.pid(name)
             assert before
@@ -99,7 +96,7 @@ async def test_killed_brokers_come_back_with_their_data(tmp_path: Path) -> None:
                 because=f"{name} is not back",
             )
         assert await hear(local.kafka, "t-survey-intake", 1) == [b"kept"]
-        assert await transfer(local.mongo, "t-feedback") == {"_id": 1}
+        assert transfer(local.mongo, "t-feedback") == {"_id": 1}
         pids = [supervisor.pid(name) for name in supervisor.names]
     assert not [pid for pid in pids if pid and psutil.pid_exists(pid)]
 
@@ -108,8 +105,8 @@ async def test_data_serves_again_on_other_ports(tmp_path: Path) -> None:
     async with embedded_stack(tmp_path) as first:
         await create_topics(first.kafka, plan("t-", 2))
         await say(first.kafka, "t-survey-intake", b"kept")
-        assert await transfer(first.mongo, "t-survey") == {"_id": 1}
+        assert transfer(first.mongo, "t-survey") == {"_id": 1}
     async with embedded_stack(tmp_path) as second:
         assert (second.kafka, second.mongo) != (first.kafka, first.mongo)
         assert await hear(second.kafka, "t-survey-intake", 1) == [b"kept"]
-        assert await transfer(second.mongo, "t-feedback") == {"_id": 1}
+        assert transfer(second.mongo, "t-feedback") == {"_id": 1}

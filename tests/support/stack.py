@@ -1,5 +1,6 @@
 """A real Kafka and a real MongoDB for the suite: named in the environment, else containers, else our own processes."""
 
+import asyncio
 import os
 import secrets
 import shutil
@@ -9,6 +10,8 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from pymongo import MongoClient
 
 from deploy.local.mongo import require
 from deploy.local.stack import embedded_stack
@@ -41,7 +44,7 @@ async def real_stack() -> AsyncIterator[RealStack]:
     """The stack of ARCHITECTURE's order of choice; one that does not answer is a failure, never a skip."""
     kafka, mongo = os.environ.get("MANYI_TEST_KAFKA"), os.environ.get("MANYI_TEST_MONGO")
     if kafka and mongo:
-        await require(mongo)
+        await asyncio.to_thread(require, mongo)
         yield RealStack(kafka, mongo, "the environment")
     elif kafka or mongo:
         raise RuntimeError("Set both MANYI_TEST_KAFKA and MANYI_TEST_MONGO, or neither.")
@@ -60,8 +63,6 @@ async def real_stack() -> AsyncIterator[RealStack]:
 @asynccontextmanager
 async def own_namespace(stack: RealStack, partitions: int = FEW_PARTITIONS) -> AsyncIterator[Namespace]:
     """Fresh topics and an unused database prefix; both are gone at the end."""
-    from pymongo import AsyncMongoClient
-
     name = f"t{secrets.token_hex(4)}-"
     topics = tuple(plan(name, partitions))
     await create_topics(stack.kafka, list(topics))
@@ -69,10 +70,12 @@ async def own_namespace(stack: RealStack, partitions: int = FEW_PARTITIONS) -> A
         yield Namespace(name, name, topics)
     finally:
         await delete_topics(stack.kafka, [topic.name for topic in topics])
-        client: AsyncMongoClient[dict[str, Any]] = AsyncMongoClient(stack.mongo)
-        try:
-            for database in await client.list_database_names():
-                if database.startswith(name):
-                    await client.drop_database(database)
-        finally:
-            await client.close()
+        await asyncio.to_thread(drop_databases, stack.mongo, name)
+
+
+def drop_databases(mongo: str, prefix: str) -> None:
+    """Remove every database whose name begins with `prefix`."""
+    with MongoClient[dict[str, Any]](mongo) as client:
+        for database in client.list_database_names():
+            if database.startswith(prefix):
+                client.drop_database(database)
