@@ -28,6 +28,9 @@ def up(
     external: Annotated[
         bool, typer.Option("--external", help="Use the Kafka and MongoDB named by MANYI_KAFKA and MANYI_MONGO.")
     ] = False,
+    stack_only: Annotated[
+        bool, typer.Option("--stack-only", help="Only Kafka and MongoDB, for services run by hand with `manyi serve`.")
+    ] = False,
 ) -> None:
     """Start Kafka, MongoDB and the services; Ctrl-C stops them all."""
     if ephemeral and data:
@@ -35,16 +38,17 @@ def up(
     if not external:
         ensure_jars()
     with data_directory(data, ephemeral) as folder:
-        run_until_signal(_stay_up(folder, external))
+        run_until_signal(_stay_up(folder, external, stack_only))
 
 
-async def _stay_up(folder: Path, external: bool) -> None:
+async def _stay_up(folder: Path, external: bool, stack_only: bool) -> None:
     from deploy.local.mongo import LICENCE_NOTICE
-    from deploy.local.system import whole_system
+    from deploy.local.system import PREFERRED_PORTS, whole_system
 
     began = time.monotonic()
     err.print(f"Starting Manyi on {folder} …")
-    async with whole_system(folder, external=external, on_change=narrator(began)) as system:
+    names = () if stack_only else tuple(PREFERRED_PORTS)
+    async with whole_system(folder, external, names, on_change=narrator(began)) as system:
         out.print(addresses(system))
         if not external:
             err.print(f"[dim]{LICENCE_NOTICE}[/dim]")

@@ -106,7 +106,7 @@ def fetch(missing: list[Jar], cache: Path, progress: Callable[[int, int], None] 
             lanes.shutdown(wait=False, cancel_futures=True)
             raise CannotContinue(
                 f"Kafka's jars ({SIZE_NOTE}) could not be fetched from the Maven repository ({reason(error)}): check "
-                "the network, name a mirror in MANYI_MAVEN_REPOSITORY, or use a running Kafka with `manyi up --external`."
+                "the network, name a mirror in MANYI_MAVEN_REPOSITORY, or use a running Kafka with --external."
             ) from error
 
 
@@ -126,7 +126,7 @@ def maven(cache: Path) -> Any:
 def resolve_closure() -> Iterable[str]:
     """Coordinates of Kafka's runtime closure and of the logging bridge in the version of its log4j.
 
-    The two are resolved apart: together, log4j's managed versions would replace Kafka's own, and its clients by old ones.
+    The two are resolved apart: together, log4j's managed versions would replace Kafka's own.
     """
     import jgo
 

@@ -85,7 +85,7 @@ def prepare(folder: Path, port: int) -> list[str]:
 
 
 def is_primary(port: int) -> bool:
-    """Whether the node takes writes (blocking); on the way there the set is founded, or told its new port, as needed."""
+    """Whether the node takes writes (blocking); on the way there the set is founded, or told its new port."""
     import pymongo.errors
     from pymongo import MongoClient
 
