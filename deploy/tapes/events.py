@@ -8,8 +8,9 @@ from decimal import Decimal
 from typing import Any
 
 from deploy.tapes.errors import RowError, TapeError
-from deploy.tapes.expressions import Columns, Compiled, Joined, Names, Scope, compile_expression
+from deploy.tapes.expressions import compile_expression
 from deploy.tapes.functions import AGGREGATES, FUNCTIONS, local_time, whole
+from deploy.tapes.scopes import Columns, Compiled, Joined, Names, Scope
 from deploy.tapes.tables import Table, index, open_table
 from deploy.tapes.tape import Rule, Tape
 
@@ -121,7 +122,8 @@ class _CompiledRule:
                     scope.joined.append(lookup.get(on(scope)))
                 if self._when is not None and not self._when(scope):
                     continue
-                for scope.copy in range(1, self._copies(scope) + 1):
+                for copy in range(1, self._copies(scope) + 1):
+                    scope.copy = copy
                     yield self._event(scope)
             except RowError as error:
                 unmapped(scope.row_number, error)

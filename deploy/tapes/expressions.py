@@ -1,7 +1,7 @@
 """The small expression language of tapes: Python's expression syntax, parsed with `ast` and a whitelist, never eval.
 
 Allowed: column names, `row['any column']`, `joined.column`, literals, exact arithmetic (+ - * / // %), comparisons,
-`in (…)`, and / or / not, `a if c else b`, f-strings without format codes, `table[key]` and the functions of functions.py.
+`in (…)`, and / or / not, `a if c else b`, f-strings without format codes, `table[key]` and functions (functions.py).
 Columns are text, as in the file: arithmetic needs `number(…)` or `whole(…)`, so that nothing is converted by accident.
 `None` means "no value". Numbers are whole or exact decimals of at most 50 digits; an inexact result is an error.
 """
@@ -9,79 +9,15 @@ Columns are text, as in the file: arithmetic needs `number(…)` or `whole(…)`
 import ast
 import inspect
 import operator
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from decimal import Context, Decimal, DecimalException, DivisionByZero, Inexact, InvalidOperation, Overflow
+from collections.abc import Callable
 from typing import Any
 
 from deploy.tapes.errors import RowError, TapeError
+from deploy.tapes.exact import ARITHMETIC, COMPARISONS, arithmetic, compare, exact_decimal, negative
+from deploy.tapes.scopes import Compiled, Names, Scope
 
-EXACT = Context(prec=50, Emax=60, Emin=-60, traps=[DivisionByZero, Inexact, InvalidOperation, Overflow])
 LONGEST = 1000
 DEEPEST = 40
-
-Row = Sequence[str]
-
-
-class Scope:
-    """What an expression is evaluated on: one row, its group, and the rows joined to it."""
-
-    __slots__ = ("copy", "joined", "ordinal", "row", "row_number", "rows")
-
-    def __init__(self, row: Row, rows: Sequence[Row], row_number: int, ordinal: int, copy: int = 1) -> None:
-        self.row = row
-        self.rows = rows
-        self.row_number = row_number
-        self.ordinal = ordinal
-        self.copy = copy
-        self.joined: list[Any] = []
-
-
-Compiled = Callable[[Scope], Any]
-"""A compiled expression. Raises RowError when the row's content does not fit."""
-
-
-class Columns:
-    """The columns of one file. Only those that some expression names are kept in memory, in order of first use."""
-
-    def __init__(self, header: Sequence[str]) -> None:
-        self._position = {name: index for index, name in reversed(list(enumerate(header)))}
-        self.used: list[int] = []
-
-    def __contains__(self, name: object) -> bool:
-        return name in self._position
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._position)
-
-    def place(self, name: str) -> int:
-        """Where this column stands in the rows that expressions see."""
-        position = self._position[name]
-        if position not in self.used:
-            self.used.append(position)
-        return self.used.index(position)
-
-
-@dataclass(frozen=True)
-class Joined:
-    """A file joined by key: position in Scope.joined and its columns; `many` = all rows of the key, for aggregates."""
-
-    slot: int
-    columns: Columns
-    many: bool = False
-
-
-@dataclass
-class Names:
-    """Everything an expression of one rule may name; `functions` are given by functions.py."""
-
-    columns: Columns
-    joined: dict[str, Joined] = field(default_factory=dict)
-    tables: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    lets: dict[str, Compiled] = field(default_factory=dict)
-    functions: Mapping[str, Callable[..., Any]] = field(default_factory=dict)
-    aggregates: Mapping[str, Callable[[list[Any]], Any]] = field(default_factory=dict)
-
 
 _POSITIONS: dict[str, Compiled] = {
     "row_number": operator.attrgetter("row_number"),
@@ -135,11 +71,11 @@ class _Compiler:
                 return lambda scope: not inner(scope)
             case ast.UnaryOp(op=ast.USub(), operand=operand):
                 inner = sub(operand)
-                return lambda scope: EXACT.minus(numeric(inner(scope)))
-            case ast.BinOp(left=left, op=op, right=right) if type(op) in _ARITHMETIC:
-                return _arithmetic(_ARITHMETIC[type(op)], sub(left), sub(right))
-            case ast.Compare(left=left, ops=ops, comparators=rights) if all(type(o) in _COMPARISONS for o in ops):
-                return _compare(sub(left), [(_COMPARISONS[type(o)], sub(r)) for o, r in zip(ops, rights, strict=True)])
+                return lambda scope: negative(inner(scope))
+            case ast.BinOp(left=left, op=op, right=right) if type(op) in ARITHMETIC:
+                return arithmetic(ARITHMETIC[type(op)], sub(left), sub(right))
+            case ast.Compare(left=left, ops=ops, comparators=rights) if all(type(o) in COMPARISONS for o in ops):
+                return compare(sub(left), [(COMPARISONS[type(o)], sub(r)) for o, r in zip(ops, rights, strict=True)])
             case ast.IfExp(test=test, body=body, orelse=orelse):
                 condition, yes, no = sub(test), sub(body), sub(orelse)
                 return lambda scope: yes(scope) if condition(scope) else no(scope)
@@ -288,73 +224,5 @@ def _either(parts: list[Compiled], first_true: bool) -> Compiled:
             if bool(found) is first_true:
                 return found
         return last(scope)
-
-    return value
-
-
-def exact_decimal(text: str) -> Decimal:
-    """Read a decimal of at most 50 digits. Raises RowError for anything else (also for NaN and Infinity)."""
-    try:
-        value = EXACT.create_decimal(text.strip())
-    except DecimalException as error:
-        raise RowError(f"{text[:80]!r} is not a number of at most 50 digits") from error
-    if not value.is_finite():
-        raise RowError(f"{text[:80]!r} is not a finite number")
-    return value
-
-
-def numeric(value: object) -> Decimal | int:
-    """Require a number: text is refused, so that a column is never calculated with by accident."""
-    if isinstance(value, Decimal) or (isinstance(value, int) and not isinstance(value, bool)):
-        return value
-    raise RowError(f"{value!r} is not a number; write number(…) around a column")
-
-
-_ARITHMETIC: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
-    ast.Add: EXACT.add,
-    ast.Sub: EXACT.subtract,
-    ast.Mult: EXACT.multiply,
-    ast.Div: EXACT.divide,
-    ast.FloorDiv: EXACT.divide_int,
-    ast.Mod: EXACT.remainder,
-}
-
-
-def _arithmetic(operate: Callable[[Any, Any], Any], left: Compiled, right: Compiled) -> Compiled:
-    def value(scope: Scope) -> Any:
-        try:
-            return operate(numeric(left(scope)), numeric(right(scope)))
-        except DecimalException as error:
-            raise RowError(f"the result has no exact value of at most 50 digits ({type(error).__name__})") from error
-
-    return value
-
-
-_COMPARISONS: dict[type[ast.cmpop], Callable[[Any, Any], bool]] = {
-    ast.Eq: operator.eq,
-    ast.NotEq: operator.ne,
-    ast.Lt: operator.lt,
-    ast.LtE: operator.le,
-    ast.Gt: operator.gt,
-    ast.GtE: operator.ge,
-    ast.In: lambda item, many: item in many,
-    ast.NotIn: lambda item, many: item not in many,
-}
-
-
-def _compare(left: Compiled, rest: list[tuple[Callable[[Any, Any], bool], Compiled]]) -> Compiled:
-    def value(scope: Scope) -> bool:
-        a = left(scope)
-        for holds, right in rest:
-            b = right(scope)
-            if isinstance(a, str) and isinstance(b, int | Decimal) or isinstance(b, str) and isinstance(a, int | Decimal):
-                raise RowError(f"{a!r} and {b!r} cannot be compared: one is text; write number(…) around a column")
-            try:
-                if not holds(a, b):
-                    return False
-            except TypeError as error:
-                raise RowError(f"{a!r} and {b!r} cannot be compared") from error
-            a = b
-        return True
 
     return value

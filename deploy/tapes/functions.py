@@ -1,14 +1,13 @@
 """The functions of the tape language: text, exact numbers, money, and time in a zone."""
 
 from collections.abc import Callable
-from datetime import datetime, timedelta
-from decimal import Decimal
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal, DecimalException
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from deploy.tapes.errors import RowError, TapeError
-from deploy.tapes.expressions import EXACT, exact_decimal, numeric
-
+from deploy.tapes.exact import EXACT, exact_decimal, numeric
 
 _KEPT_TIMES = 100_000
 
@@ -27,8 +26,11 @@ def whole(value: object) -> int:
 
 
 def minor(value: object, places: int = 2) -> int:
-    """An amount in minor currency units (cents, 分) with `places` decimals; a part of a cent is refused, not rounded."""
-    found = EXACT.scaleb(number(value), places)
+    """An amount in minor currency units (cents, 分) with `places` decimals. Parts of a cent are refused, not rounded."""
+    try:
+        found = EXACT.scaleb(number(value), whole(places))
+    except DecimalException as error:
+        raise RowError(f"the amount {value!r} has no {places} decimals") from error
     if found != (result := int(found)):
         raise RowError(f"the amount {value!r} has more than {places} decimals")
     return result
@@ -67,8 +69,10 @@ def months_before(moment: object, months: object) -> datetime:
 def plus_minutes(moment: object, minutes: object) -> datetime:
     """So many minutes of elapsed time later (not wall-clock minutes: a change to summer time does not stretch them)."""
     found = _moment(moment)
-    utc = found.astimezone(ZoneInfo("Etc/UTC")) + timedelta(minutes=whole(minutes))
-    return utc.astimezone(found.tzinfo)
+    try:
+        return (found.astimezone(UTC) + timedelta(minutes=whole(minutes))).astimezone(found.tzinfo)
+    except OverflowError as error:
+        raise RowError(f"{minutes} minutes after {found.isoformat()} is no date") from error
 
 
 def _moment(value: object) -> datetime:
@@ -124,8 +128,11 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
 
 def _total(values: list[Any]) -> Any:
     result: Decimal | int = 0
-    for value in values:
-        result = EXACT.add(result, numeric(value))
+    try:
+        for value in values:
+            result = EXACT.add(result, numeric(value))
+    except DecimalException as error:
+        raise RowError("the sum has no exact value of at most 50 digits") from error
     return result
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import IO, Any, cast
 
 from deploy.tapes.errors import TapeError
-from deploy.tapes.expressions import Columns, Row
+from deploy.tapes.scopes import Columns, Row
 
 
 @dataclass(frozen=True)

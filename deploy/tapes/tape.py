@@ -103,8 +103,12 @@ class _Loader(yaml.SafeLoader):
         return super().construct_mapping(node, deep)
 
 
-def _decimal(loader: yaml.SafeLoader, node: Any) -> Decimal:
+def _decimal(loader: Any, node: Any) -> Decimal:
     return Decimal(loader.construct_scalar(node).replace("_", ""))
+
+
+def _as_written(loader: Any, node: Any) -> Any:
+    return loader.construct_scalar(node)
 
 
 # YAML 1.2 booleans only: `on`, `yes` and `No` are words of a tape.
@@ -112,9 +116,9 @@ _Loader.yaml_implicit_resolvers = {
     first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:bool"]
     for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
 }
-_Loader.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile("true|false"), ["t", "f"])  # type: ignore[no-untyped-call]
+_Loader.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile("true|false"), ["t", "f"])
 _Loader.add_constructor("tag:yaml.org,2002:float", _decimal)
-_Loader.add_constructor("tag:yaml.org,2002:timestamp", lambda loader, node: loader.construct_scalar(node))
+_Loader.add_constructor("tag:yaml.org,2002:timestamp", _as_written)
 
 
 @cache
