@@ -71,7 +71,7 @@ def table(report: dict[str, Any], state: "SystemState") -> "Table":
         caption_justify="left",
     )
     for heading in ("process", "state", "address", "pid", "starts"):
-        page.add_column(heading, justify="right" if heading in ("pid", "starts") else "left")
+        page.add_column(heading, justify="right" if heading in ("pid", "starts") else "left", overflow="fold")
     where = {"kafka": state.kafka, "mongo": state.mongo, **state.services}
     for name, address in where.items():
         process = state.processes.get(name)

@@ -2,6 +2,7 @@
 
 import os
 import signal
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from pymongo import MongoClient
 
 from deploy.local.stack import embedded_stack
+from deploy.local.supervisor import Supervisor
 from deploy.local.topics import Topic, create_topics, plan
 from deploy.local.trouble import CannotContinue
 from tests.support.eventually import eventually
@@ -45,6 +47,10 @@ def transfer(mongo: str, database: str) -> dict[str, Any] | None:
             client[database].left.insert_one({"_id": 1}, session=session)
             client[database].right.insert_one({"_id": 1}, session=session)
         return client[database].right.find_one({"_id": 1})
+
+
+def is_back(supervisor: Supervisor, name: str, before: int) -> bool:
+    return supervisor.pid(name) not in (None, before) and supervisor.is_ready(name)
 
 
 async def test_what_is_produced_is_consumed(stack: RealStack, namespace: Namespace) -> None:
@@ -88,13 +94,7 @@ async def test_killed_brokers_come_back_with_their_data(tmp_path: Path) -> None:
             before = supervisor.pid(name)
             assert before
             os.kill(before, signal.SIGKILL)
-            await eventually(
-                lambda name=name, before=before: (
-                    supervisor.pid(name) not in (None, before) and supervisor.is_ready(name)
-                ),
-                30,
-                because=f"{name} is not back",
-            )
+            await eventually(partial(is_back, supervisor, name, before), 30, because=f"{name} is not back")
         assert await hear(local.kafka, "t-survey-intake", 1) == [b"kept"]
         assert transfer(local.mongo, "t-feedback") == {"_id": 1}
         pids = [supervisor.pid(name) for name in supervisor.names]

@@ -1,0 +1,117 @@
+"""What the commands say, without anything running."""
+
+import io
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rich.console import Console
+from typer.testing import CliRunner
+
+from deploy.cli import logs, metrics, status
+from deploy.cli.__main__ import app
+from deploy.local.state import ProcessState, SystemState
+from deploy.local.trouble import CannotContinue
+
+STATE = SystemState(
+    pid=7,
+    data="/data",
+    kafka="127.0.0.1:9",
+    mongo="mongodb://127.0.0.1:10",
+    services={"customer": "http://127.0.0.1:8101", "survey": "http://127.0.0.1:8102"},
+    processes={
+        name: ProcessState(pid, ready, 1, f"/data/logs/{name}.log")
+        for name, pid, ready in (("kafka", 1, True), ("mongo", 2, True), ("customer", 3, True), ("survey", None, False))
+    },
+)
+CUSTOMER = {"ready": True, "lag": {"customer-intake": 3}, "dead_letters": 1, "parked": 2, "early": 4}
+FEEDBACK_LIKE = {"ready": True, "lag": {"survey-intake": 0}, "dead_letters": 10, "parked": 20, "early": 40}
+
+ANSWER: dict[str, Any] = {
+    "metric": "csat",
+    "unit": "percent",
+    "definition": "csat/1",
+    "period": {"from": "2018-01-01", "to": None},
+    "as_of": "2018-12-31",
+    "provisional": True,
+    "source": "cells",
+    "total": {"value": 41.715235, "n": 7043, "interval": [40.57, 42.87]},
+    "groups": [{"dims": {"region": "east"}, "value": 50, "n": 2, "interval": None}],
+}
+
+
+def printed(page: Any) -> str:
+    screen = io.StringIO()
+    Console(file=screen, width=140).print(page)
+    return screen.getvalue()
+
+
+def test_help_groups_the_commands_and_ends_with_examples() -> None:
+    page = CliRunner().invoke(app, ["--help"]).stdout
+    for panel in ("Try it", "Run it", "Feed it and ask it", "Work on it"):
+        assert panel in page
+    assert page.index("Try it") < page.index("Run it") < page.index("Examples")
+
+
+@pytest.mark.parametrize(
+    "command", [entry.name or entry.callback.__name__ for entry in app.registered_commands if entry.callback]
+)
+def test_every_command_has_a_one_line_help(command: str) -> None:
+    answer = CliRunner().invoke(app, [command, "--help"])
+    assert answer.exit_code == 0
+    commands = {
+        entry.name or entry.callback.__name__: entry.callback for entry in app.registered_commands if entry.callback
+    }
+    assert (commands[command].__doc__ or "").splitlines()[0].endswith(".")
+
+
+def test_status_sums_what_services_set_aside_and_merges_their_lag() -> None:
+    report = status.summary(STATE, {"customer": CUSTOMER, "survey": FEEDBACK_LIKE})
+    assert report["services"]["customer"] == {"url": "http://127.0.0.1:8101", "ready": True}
+    assert report["lag"] == {"customer-intake": 3, "survey-intake": 0}
+    assert (report["dead_letters"], report["parked"], report["early"]) == (11, 22, 44)
+
+
+def test_a_silent_service_is_not_ready() -> None:
+    report = status.summary(STATE, {"customer": CUSTOMER, "survey": None})
+    assert report["services"]["survey"]["ready"] is False
+    page = printed(status.table(report, STATE))
+    assert "not ready" in page
+    assert "customer-intake 3" in page
+    assert "1 dead letters, 2 parked, 4 early" in page
+
+
+def test_slices_become_the_apis_parameters() -> None:
+    assert metrics.slices(["source=olist", "name=a=b"]) == {"where.source": "olist", "where.name": "a=b"}
+
+
+@pytest.mark.parametrize("nonsense", ["source", "=olist", ""])
+def test_a_slice_without_its_two_sides_is_refused(nonsense: str) -> None:
+    with pytest.raises(CannotContinue, match="DIMENSION=VALUE"):
+        metrics.slices([nonsense])
+
+
+def test_an_answer_reads_well() -> None:
+    page = printed(metrics.table(ANSWER))
+    for said in ("csat · 2018-01-01 to now · percent", "41.715235", "7,043", "40.57 … 42.87", "east", "(provisional)"):
+        assert said in page
+
+
+def test_logs_are_named(tmp_path: Path) -> None:
+    (tmp_path / "kafka.log").touch()
+    (tmp_path / "mongo.log").touch()
+    assert [file.stem for file in logs.log_files(tmp_path, None)] == ["kafka", "mongo"]
+    assert [file.stem for file in logs.log_files(tmp_path, "mongo")] == ["mongo"]
+    with pytest.raises(CannotContinue, match="choose kafka, mongo"):
+        logs.log_files(tmp_path, "mango")
+
+
+def test_no_reporting_service_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(CannotContinue, match="does not answer: see `manyi status`"):
+        metrics.ask("/v1/metrics/csat", {}, "http://127.0.0.1:9")
+
+
+@pytest.mark.parametrize("name", ["customers", ""])
+def test_an_unknown_service_is_not_served(name: str) -> None:
+    answer = CliRunner().invoke(app, ["serve", name])
+    assert isinstance(answer.exception, CannotContinue)
