@@ -46,6 +46,14 @@ class PurchaseRecorded(CustomerEvent):
     occurred_at: Moment
 
 
+class PurchasePaid(CustomerEvent):
+    """The customer paid the order."""
+
+    TYPE: ClassVar[str] = "manyi.customer.purchase.paid.v1"
+    purchase_id: Code
+    method: Code | None = None
+
+
 class PurchaseCancelled(CustomerEvent):
     """The whole order is void; amount, dims and `occurred_at` repeat those of the purchase."""
 
@@ -108,6 +116,13 @@ class ContractEnded(CustomerEvent):
     reason: Code | None = None
 
 
+class ContactAdded(CustomerEvent):
+    """A person at the customer is known; name, post and addresses stay in the customer service."""
+
+    TYPE: ClassVar[str] = "manyi.customer.contact.added.v1"
+    contact_id: Code
+
+
 class InteractionLogged(CustomerEvent):
     """Somebody spoke with the customer (S0-01, S2-12); what was said stays in the customer service."""
 
@@ -124,11 +139,13 @@ SAYS: tuple[type[Event], ...] = (
     CustomerCreated,
     CustomerUpdated,
     PurchaseRecorded,
+    PurchasePaid,
     PurchaseCancelled,
     PurchaseRefunded,
     ContractSigned,
     ContractChanged,
     ContractRenewed,
     ContractEnded,
+    ContactAdded,
     InteractionLogged,
 )

@@ -29,6 +29,8 @@ class CampaignStarted(Event):
     code: Code
     questionnaire_id: Code
     questionnaire_version: int
+    scoring: Literal["ratio_to_max", "linear"] = "ratio_to_max"
+    questions: list[Question] = []
     product_lines: list[Code] = []
     closes_at: Moment | None = None
     anonymous: bool = False

@@ -9,8 +9,9 @@ from fastapi import Depends, Header, Request
 from fastapi.responses import JSONResponse
 from pymongo import InsertOne
 
+from shared.contracts.state import State
 from shared.plumbing.access import Caller, caller
-from shared.plumbing.journal import Cause, Draft, Ledger, Loaded, Stale, State, Task
+from shared.plumbing.journal import Cause, Draft, Ledger, Loaded, Stale, Task
 from shared.plumbing.problems import Problem
 
 S = TypeVar("S", bound=State)

@@ -111,11 +111,12 @@ class IntakeDesk:
     def forget(self) -> None:
         """Nothing is assumed about partitions here: receipts tell what was taken."""
 
-    async def receive(self, events: Sequence[CloudEvent], raw: Sequence[bytes]) -> list[Receipt]:
+    async def receive(self, events: Sequence[CloudEvent]) -> list[Receipt]:
         """Take events that came over HTTP; one receipt each, in order."""
         now = self._ledger.clock.now()
         items = []
-        for event, body in zip(events, raw, strict=True):
+        for event in events:
+            body = event.model_dump_json(exclude_none=True).encode()
             place = f"http/{hashlib.sha256(body).hexdigest()[:32]}"
             items.append(self._understand(_Item(place, now, body, event)))
         await self._settle(items)

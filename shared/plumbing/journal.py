@@ -11,34 +11,18 @@ import uuid
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, ClassVar, Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 import orjson
-from pydantic import BaseModel, ConfigDict
 from pymongo import DeleteOne, InsertOne, ReplaceOne, UpdateOne
 from pymongo.errors import DuplicateKeyError, OperationFailure, PyMongoError
 
 from shared.contracts.decision import Said, Scene
 from shared.contracts.envelope import Event, moment_text
+from shared.contracts.state import Part, State
 from shared.plumbing.clock import Clock
 from shared.plumbing.database import MAJORITY, SNAPSHOT, Client, Database, Document, Session
 from shared.plumbing.sealing import Seal
-
-
-class Part(BaseModel):
-    """A piece of a state that is stored as a document of its own, since a subject may have very many."""
-
-    model_config = ConfigDict(frozen=True)
-    PRIVATE: ClassVar[frozenset[str]] = frozenset()
-
-
-class State(BaseModel):
-    """Base of an aggregate's state. PRIVATE fields are sealed; PARTS maps a dict field to (collection, model)."""
-
-    model_config = ConfigDict(frozen=True)
-    PRIVATE: ClassVar[frozenset[str]] = frozenset()
-    PARTS: ClassVar[Mapping[str, tuple[str, type[Part]]]] = {}
-
 
 S = TypeVar("S", bound=State)
 

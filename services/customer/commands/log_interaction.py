@@ -1,0 +1,84 @@
+"""Contacts and conversations, from `contact.registered` and `interaction.logged`, or by HTTP."""
+
+import uuid
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel, ConfigDict, Field
+from pydantic.alias_generators import to_camel
+
+from services.customer.commands.tasks import about, task
+from services.customer.model.customer import Customer
+from services.customer.model.files import About, CustomerUnknown, add_contact, log_interaction
+from services.customer.views.customer_file import LoggedInteraction, as_interaction
+from shared.contracts import intake
+from shared.contracts.envelope import Code, Moment
+from shared.plumbing.commands import Asked, asked, carry_out
+from shared.plumbing.identity import Identity
+from shared.plumbing.intake import Heard, Understood
+from shared.plumbing.journal import Ledger, Task
+
+
+class LogInteraction(BaseModel):
+    """A conversation: its kind, when, over which channel, and what was said (kept here, sealed)."""
+
+    model_config = ConfigDict(extra="forbid", alias_generator=to_camel, validate_by_name=True, validate_by_alias=True)
+    kind: Code = Field(examples=["visit"])
+    at: Moment | None = None
+    channel: Code | None = Field(None, examples=["phone"])
+    staff_id: Code | None = None
+    needs: list[Code] = []
+    note: Annotated[str, Field(max_length=20_000)] | None = None
+
+
+def understood(identity: Identity) -> list[Understood]:
+    """The intake types of this use case."""
+
+    def contact(heard: Heard) -> Task[Customer]:
+        data: intake.ContactRegistered = heard.data
+        who = about(identity, heard, data.customer)
+        contact_id = identity.of("contact", heard.source, f"{who.external_id}\x1f{data.contact}")
+        person = data.model_dump(exclude={"customer", "contact"}, exclude_none=True)
+        return task(who.customer_id, lambda state: add_contact(state, who, contact_id, person))
+
+    def logged(heard: Heard) -> Task[Customer]:
+        data: intake.InteractionLogged = heard.data
+        who = about(identity, heard, data.customer)
+        interaction_id = identity.of("interaction", heard.source, data.interaction)
+        details = data.model_dump(exclude={"customer", "interaction", "kind", "note"})
+        return task(
+            who.customer_id,
+            lambda state: log_interaction(state, who, interaction_id, data.kind, details, data.note),
+        )
+
+    return [Understood(intake.ContactRegistered, contact), Understood(intake.InteractionLogged, logged)]
+
+
+def routes(ledger: Ledger) -> APIRouter:
+    """POST /v1/customers/{customer_id}/interactions."""
+    router = APIRouter(prefix="/v1/customers", tags=["interactions"])
+
+    @router.post(
+        "/{customer_id}/interactions", status_code=201, response_model=LoggedInteraction, summary="Log a conversation"
+    )
+    async def post_interaction(
+        customer_id: Code, body: LogInteraction, request: Annotated[Asked, Depends(asked)]
+    ) -> JSONResponse:
+        interaction_id = uuid.uuid4().hex
+        at = body.at or ledger.clock.now()
+
+        def rule(state: Customer | None) -> Any:
+            if state is None:
+                raise CustomerUnknown(f"there is no customer {customer_id}; open the file with POST /v1/customers")
+            source = next(iter(state.known_as), "manyi")
+            who = About(customer_id=customer_id, source=source, external_id=state.known_as.get(source, ""), time=at)
+            details = body.model_dump(exclude={"kind", "at", "note"})
+            return log_interaction(state, who, interaction_id, body.kind, details, body.note)
+
+        def reply(loaded: Any) -> dict[str, Any]:
+            return as_interaction(interaction_id, loaded.state.interactions[interaction_id])
+
+        return await carry_out(ledger, task(customer_id, rule), request, reply)
+
+    return router

@@ -1,0 +1,38 @@
+"""The customer service, as one list: what it stores, hears, says and shows."""
+
+import functools
+
+from services.customer.commands import log_interaction, record_contract, record_purchase, register_customer
+from services.customer.views import customer_file
+from shared.contracts.catalogue import intake_topic
+from shared.contracts.intake import CUSTOMER_INTAKE
+from shared.plumbing.app import Service
+from shared.plumbing.listening import Hearing
+from shared.plumbing.settings import Settings
+from shared.plumbing.speaking import Speaking
+
+
+def build(settings: Settings) -> Service:
+    """Compose the service; must be called inside the running loop."""
+    speaking = Speaking("customer", settings)
+    ledger, identity = speaking.ledger, speaking.identity
+    desk = speaking.intake_desk(
+        [
+            *register_customer.understood(identity),
+            *record_purchase.understood(identity),
+            *record_contract.understood(identity),
+            *log_interaction.understood(identity),
+        ]
+    )
+    topic = intake_topic(settings.topic_prefix, "customer")
+    return speaking.service(
+        description="One file per customer: who they are, what they bought and signed, and every conversation.",
+        routers=[
+            register_customer.routes(ledger, identity),
+            log_interaction.routes(ledger),
+            customer_file.routes(ledger, identity),
+        ],
+        hearings=[Hearing("customer-intake", [topic], desk)],
+        hears_types={topic: CUSTOMER_INTAKE},
+        prepare=[functools.partial(customer_file.prepare, ledger)],
+    )

@@ -1,0 +1,159 @@
+"""Rules: opening a file, completing a provisional one, changing it, and what is added to it."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, Literal, cast
+
+from pydantic import BaseModel, ConfigDict
+
+from services.customer.model.customer import BUSINESS, DIMENSIONS, PERSONAL, Customer
+from shared.contracts import customer as said
+from shared.contracts.decision import NotFound, Refusal, Said, TooEarly
+
+
+class CustomerAlreadyRegistered(Refusal):
+    SLUG = "customer-already-registered"
+
+
+class CustomerUnknown(NotFound):
+    SLUG = "customer-unknown"
+
+
+class About(BaseModel):
+    """Who a statement is about and who makes it: a foreign id, our id, when, and whose calendar day counts."""
+
+    model_config = ConfigDict(frozen=True)
+    customer_id: str
+    source: str
+    external_id: str
+    time: datetime
+    timezone: str | None = None
+
+    @property
+    def zone(self) -> dict[str, str]:
+        """The time zone for the private part, if the statement named one."""
+        return {} if self.timezone is None else {"timezone": self.timezone}
+
+
+def customer_code(customer_id: str) -> str:
+    """A readable code until a policy pack sets the pattern (S2-17); unique because the id is."""
+    return f"C-{customer_id[:10].upper()}"
+
+
+def opening(state: Customer | None, about: About) -> list[Said]:
+    """A provisional file for somebody first heard of by what happened to him; nothing when a file exists."""
+    if state is not None:
+        return []
+    event = said.CustomerCreated(
+        customer_id=about.customer_id,
+        code=customer_code(about.customer_id),
+        lifecycle="active",
+        provisional=True,
+        dims={"source": about.source},
+    )
+    private = {"known_as": {about.source: about.external_id}}
+    return [Said(event, about.time, private, about.timezone)]
+
+
+def dims_after(
+    state: Customer | None, about: About, own: Mapping[str, str], product_line: str | None
+) -> dict[str, str]:
+    """Dimensions of a fact about a customer whose file may only just be opening."""
+    if state is not None:
+        return state.dims_now(about.source, own, product_line)
+    line = {"product_line": product_line} if product_line is not None else {}
+    return {"kind": "direct", **line, **own, "source": about.source}
+
+
+def register(state: Customer | None, about: About, fields: Mapping[str, Any]) -> list[Said]:
+    """Open a file with its fields, or complete the provisional one.
+
+    Raises CustomerAlreadyRegistered when a full file exists.
+    """
+    if state is None:
+        return [_created(about, fields)]
+    if not state.provisional:
+        raise CustomerAlreadyRegistered(
+            f"customer {state.code} is registered already; send customer.changed (or PATCH) to change the file"
+        )
+    return [_updated(state, about, fields)]
+
+
+def change(state: Customer | None, about: About, fields: Mapping[str, Any]) -> list[Said]:
+    """Change the given fields; a statement older than the one in force changes nothing. Raises TooEarly."""
+    if state is None:
+        raise TooEarly(f"customer {about.customer_id} is not registered yet")
+    newer = {
+        name: value
+        for name, value in fields.items()
+        if value is not None and (name not in state.told_at or state.told_at[name] <= about.time)
+    }
+    if all(_current(state, name) == value for name, value in newer.items()):
+        return []
+    return [_updated(state, about, newer)]
+
+
+def _current(state: Customer, name: str) -> Any:
+    if name == "dims":
+        return state.dims
+    return getattr(state, name)
+
+
+def _created(about: About, fields: Mapping[str, Any]) -> Said:
+    given = {name: value for name, value in fields.items() if value is not None}
+    dims = {**given.get("dims", {}), **{name: given[name] for name in DIMENSIONS if name in given}}
+    event = said.CustomerCreated(
+        customer_id=about.customer_id,
+        code=customer_code(about.customer_id),
+        kind=cast("Literal['direct', 'indirect']", given.get("kind", "direct")),
+        grade=given.get("grade"),
+        owner_id=given.get("owner_id"),
+        source_channel=given.get("channel"),
+        lawful_basis=given.get("lawful_basis"),
+        contact_at=about.time,
+        dims={**dims, "source": about.source},
+    )
+    private = {name: given[name] for name in (*PERSONAL, "company") if name in given}
+    private["known_as"] = {about.source: about.external_id}
+    private["told_at"] = dict.fromkeys(given, about.time)
+    return Said(event, about.time, private, about.timezone)
+
+
+def _updated(state: Customer, about: About, fields: Mapping[str, Any]) -> Said:
+    given = {name: value for name, value in fields.items() if value is not None}
+    values = {name: given[name] for name in (*BUSINESS, "dims") if name in given}
+    dims = {**state.dims_now(about.source, given.get("dims", {}), None)}
+    dims.update({name: given[name] for name in DIMENSIONS if name in given})
+    completes = "kind" in given or "lawful_basis" in given or not state.provisional
+    event = said.CustomerUpdated(
+        customer_id=state.customer_id,
+        changed=sorted(given),
+        values=values,
+        provisional=state.provisional and not completes,
+        dims=dims,
+    )
+    private = {name: given[name] for name in (*PERSONAL, "company") if name in given}
+    private["told_at"] = dict.fromkeys(given, about.time)
+    private["known_as"] = {about.source: about.external_id}
+    return Said(event, about.time, private, about.timezone)
+
+
+def add_contact(state: Customer | None, about: About, contact_id: str, person: Mapping[str, Any]) -> list[Said]:
+    """A person at a customer; opens a provisional file if need be."""
+    event = said.ContactAdded(customer_id=about.customer_id, contact_id=contact_id, dims={"source": about.source})
+    return [*opening(state, about), Said(event, about.time, dict(person), about.timezone)]
+
+
+def log_interaction(
+    state: Customer | None, about: About, interaction_id: str, kind: str, details: Mapping[str, Any], note: str | None
+) -> list[Said]:
+    """Somebody spoke with the customer; what was said stays here (S1-02)."""
+    event = said.InteractionLogged(
+        customer_id=about.customer_id,
+        interaction_id=interaction_id,
+        kind=kind,
+        at=about.time,
+        dims=dims_after(state, about, {}, None),
+        **details,
+    )
+    return [*opening(state, about), Said(event, about.time, {} if note is None else {"note": note}, about.timezone)]

@@ -1,0 +1,192 @@
+"""One customer's file, the list of files, and the purchases, contracts and conversations of one."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query
+from pydantic import BaseModel, ConfigDict
+from pydantic.alias_generators import to_camel
+
+from services.customer.model.customer import Contract, Customer, Interaction, Purchase, evolve
+from services.customer.model.files import CustomerUnknown
+from shared.contracts.envelope import Code, Moment
+from shared.plumbing.identity import Identity
+from shared.plumbing.journal import Aggregate, Ledger, Loaded
+
+STORED = Aggregate("customers", Customer, evolve, lambda state: state.customer_id)
+MAX_PAGE = 200
+
+
+class Shown(BaseModel):
+    """Base of what this API answers: camelCase on the wire."""
+
+    model_config = ConfigDict(alias_generator=to_camel, validate_by_name=True, validate_by_alias=True)
+
+
+class CustomerFile(Shown):
+    """The head of a file as a colleague sees it; `version` counts its events."""
+
+    customer_id: str
+    code: str
+    version: int
+    kind: str
+    lifecycle: str
+    provisional: bool
+    name: str | None = None
+    company: str | None = None
+    phone: str | None = None
+    email: str | None = None
+    address: str | None = None
+    needs: str | None = None
+    grade: str | None = None
+    region: str | None = None
+    industry: str | None = None
+    size: str | None = None
+    channel: str | None = None
+    owner_id: str | None = None
+    lawful_basis: str | None = None
+    dims: dict[str, str] = {}
+    known_as: dict[str, str] = {}
+    contact_at: Moment | None = None
+
+
+class CustomerPage(Shown):
+    """A page of files in the order of their ids; `next` is the `after` of the following page."""
+
+    customers: list[CustomerFile]
+    next: str | None = None
+
+
+class ShownPurchase(Shown):
+    """An order: amounts in minor currency units; void ones are cancelled or fully refunded."""
+
+    purchase_id: str
+    amount: int
+    refunded: int
+    currency: str
+    product_line: str | None = None
+    occurred_at: Moment
+    cancelled: bool
+    paid: bool
+
+
+class ShownContract(Shown):
+    """A contract: `monthlyAmount` in minor currency units; without `endsAt` it is open-ended."""
+
+    contract_id: str
+    monthly_amount: int
+    currency: str
+    product_line: str | None = None
+    starts_at: Moment
+    ends_at: Moment | None = None
+
+
+class LoggedInteraction(Shown):
+    """A conversation with its note."""
+
+    interaction_id: str
+    kind: str
+    at: Moment
+    channel: str | None = None
+    staff_id: str | None = None
+    needs: list[str] = []
+    note: str | None = None
+
+
+def as_file(loaded: Loaded[Customer]) -> dict[str, Any]:
+    """The head of a file as JSON."""
+    if loaded.state is None:
+        raise ValueError("a file that does not exist cannot be shown")
+    shown = CustomerFile.model_validate({**loaded.state.model_dump(), "version": loaded.version})
+    return shown.model_dump(mode="json", by_alias=True, exclude_none=True)
+
+
+def as_interaction(interaction_id: str, interaction: Interaction) -> dict[str, Any]:
+    """One conversation as JSON."""
+    shown = LoggedInteraction.model_validate({**interaction.model_dump(), "interaction_id": interaction_id})
+    return shown.model_dump(mode="json", by_alias=True, exclude_none=True)
+
+
+def routes(ledger: Ledger, identity: Identity) -> APIRouter:
+    """The read routes below /v1/customers."""
+    router = APIRouter(prefix="/v1/customers", tags=["customers"])
+    customers = ledger.database["customers"]
+
+    @router.get("", response_model=CustomerPage, summary="List files")
+    async def list_customers(
+        after: Annotated[str | None, Query(max_length=64)] = None,
+        limit: Annotated[int, Query(ge=1, le=MAX_PAGE)] = 50,
+        grade: Code | None = None,
+        region: Code | None = None,
+        provisional: bool | None = None,
+    ) -> CustomerPage:
+        wanted = {"grade": grade, "region": region, "provisional": provisional}
+        query: dict[str, Any] = {name: value for name, value in wanted.items() if value is not None}
+        if after is not None:
+            query["_id"] = {"$gt": after}
+        documents = await customers.find(query).sort("_id", 1).limit(limit + 1).to_list()
+        shown = [CustomerFile.model_validate(as_file(ledger.read_head(STORED, one))) for one in documents[:limit]]
+        more = len(documents) > limit
+        return CustomerPage(customers=shown, next=shown[-1].customer_id if more else None)
+
+    @router.get("/by-external-id", response_model=CustomerFile, summary="Find a file by a foreign id")
+    async def by_external_id(
+        source: Annotated[str, Query(min_length=1, max_length=200)],
+        external_id: Annotated[str, Query(min_length=1, max_length=200, alias="id")],
+    ) -> dict[str, Any]:
+        return await show(identity.customer(source, external_id))
+
+    @router.get("/{customer_id}", response_model=CustomerFile, summary="Read one file")
+    async def read_customer(customer_id: Code) -> dict[str, Any]:
+        return await show(customer_id)
+
+    @router.get("/{customer_id}/purchases", summary="Orders of a customer, newest first")
+    async def purchases(customer_id: Code, limit: Annotated[int, Query(ge=1, le=1000)] = 200) -> list[ShownPurchase]:
+        await show(customer_id)
+        cursor = ledger.database["purchases"].find({"owner": customer_id}).sort("occurred_at", -1).limit(limit)
+        found = [(one["_id"], ledger.read_part(STORED, "purchases", one)) async for one in cursor]
+        return [
+            ShownPurchase.model_validate({**part.model_dump(), "purchase_id": name})
+            for name, part in found
+            if isinstance(part, Purchase)
+        ]
+
+    @router.get("/{customer_id}/contracts", summary="Contracts of a customer, newest first")
+    async def contracts(customer_id: Code, limit: Annotated[int, Query(ge=1, le=1000)] = 200) -> list[ShownContract]:
+        await show(customer_id)
+        cursor = ledger.database["contracts"].find({"owner": customer_id}).sort("starts_at", -1).limit(limit)
+        found = [(one["_id"], ledger.read_part(STORED, "contracts", one)) async for one in cursor]
+        return [
+            ShownContract.model_validate({**part.model_dump(), "contract_id": name})
+            for name, part in found
+            if isinstance(part, Contract)
+        ]
+
+    @router.get("/{customer_id}/interactions", summary="Conversations with a customer, newest first")
+    async def interactions(
+        customer_id: Code, limit: Annotated[int, Query(ge=1, le=1000)] = 200
+    ) -> list[LoggedInteraction]:
+        await show(customer_id)
+        cursor = ledger.database["interactions"].find({"owner": customer_id}).sort("at", -1).limit(limit)
+        found = [(one["_id"], ledger.read_part(STORED, "interactions", one)) async for one in cursor]
+        return [
+            LoggedInteraction.model_validate(as_interaction(name, part))
+            for name, part in found
+            if isinstance(part, Interaction)
+        ]
+
+    async def show(customer_id: str) -> dict[str, Any]:
+        document = await customers.find_one({"_id": customer_id})
+        if document is None:
+            raise CustomerUnknown(f"there is no customer {customer_id}; open the file with POST /v1/customers")
+        return as_file(ledger.read_head(STORED, document))
+
+    return router
+
+
+async def prepare(ledger: Ledger) -> None:
+    """Indexes of the lists above; safe to repeat."""
+    await ledger.database["customers"].create_index("code", unique=True)
+    await ledger.database["customers"].create_index("grade")
+    for collection, moment in (("purchases", "occurred_at"), ("contracts", "starts_at"), ("interactions", "at")):
+        await ledger.database[collection].create_index([("owner", 1), (moment, -1)])
+    await ledger.database["contacts"].create_index("owner")

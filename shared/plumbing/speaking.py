@@ -1,0 +1,105 @@
+"""What every speaking service is made of: database, ledger, intake desk, relay, and the intake routes."""
+
+import functools
+import uuid
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
+
+from fastapi import APIRouter, Request
+from pydantic import BaseModel
+
+from shared.contracts.catalogue import dead_letters_topic, events_topic, watermarks_topic
+from shared.plumbing.app import Service
+from shared.plumbing.clock import SystemClock
+from shared.plumbing.cloudevents import read_http
+from shared.plumbing.commands import prepare_commands
+from shared.plumbing.database import open_client
+from shared.plumbing.identity import Identity
+from shared.plumbing.intake import IntakeDesk, Understood
+from shared.plumbing.journal import Ledger
+from shared.plumbing.listening import Hearing
+from shared.plumbing.relay import Relay
+from shared.plumbing.sealing import Seal
+from shared.plumbing.settings import Settings
+
+SWEEP_EVERY_S = 2.0
+
+
+class Speaking:
+    """The parts of one speaking service, opened once."""
+
+    def __init__(self, name: str, settings: Settings) -> None:
+        self.name = name
+        self.settings = settings
+        self.client = open_client(settings.mongo)
+        self.database = self.client[f"{settings.database_prefix}{name}"]
+        self.clock = SystemClock()
+        keys = settings.keys
+        self.identity = Identity(bytes.fromhex(keys.installation_key.get_secret_value()))
+        self.seal = Seal(bytes.fromhex(keys.master_key.get_secret_value()))
+        self.ledger = Ledger(self.client, self.database, self.seal, self.clock, name)
+        self.relay = Relay(
+            self.client,
+            self.database,
+            self.clock,
+            kafka=settings.kafka,
+            events_topic=events_topic(settings.topic_prefix, name),
+            dead_letters_topic=dead_letters_topic(settings.topic_prefix),
+            watermarks_topic=watermarks_topic(settings.topic_prefix),
+            service=name,
+        )
+        self._desk: IntakeDesk | None = None
+
+    def intake_desk(self, understood: Sequence[Understood]) -> IntakeDesk:
+        """The one desk that takes foreign events in, from the topic and over HTTP."""
+        self._desk = IntakeDesk(self.ledger, understood, shard=uuid.uuid4().hex[:8])
+        return self._desk
+
+    def service(
+        self,
+        *,
+        description: str,
+        routers: Sequence[APIRouter],
+        hearings: Sequence[Hearing],
+        hears_types: dict[str, tuple[type[BaseModel], ...]],
+        prepare: Sequence[Callable[[], Awaitable[None]]] = (),
+    ) -> Service:
+        """All of it as a runnable service."""
+        ready = [self.ledger.prepare, functools.partial(prepare_commands, self.ledger), *prepare]
+        chores: dict[float, Callable[[], Awaitable[object]]] = {}
+        intake = []
+        if self._desk is not None:
+            ready.append(self._desk.prepare)
+            chores[SWEEP_EVERY_S] = self._desk.sweep
+            intake.append(intake_routes(self._desk))
+        return Service(
+            name=self.name,
+            settings=self.settings,
+            client=self.client,
+            database=self.database,
+            description=description,
+            routers=[*intake, *routers],
+            hearings=hearings,
+            hears_types=hears_types,
+            relay=self.relay,
+            prepare=ready,
+            chores=chores,
+        )
+
+
+def intake_routes(desk: IntakeDesk) -> APIRouter:
+    """CloudEvents over HTTP, and what became of the events of a source."""
+    router = APIRouter(prefix="/v1/intake", tags=["intake"])
+
+    @router.post("", summary="Send CloudEvents: structured, binary or a batch; one receipt each")
+    async def post_intake(request: Request) -> dict[str, Any]:
+        body = await request.body()
+        events = read_http(request.headers, body)
+        receipts = await desk.receive(events)
+        return {"receipts": [vars(receipt) for receipt in receipts]}
+
+    @router.get("/receipts", summary="Counts by type and outcome of one source, and its latest rejects")
+    async def receipts(source: str) -> dict[str, Any]:
+        return await desk.totals(source)
+
+    return router
