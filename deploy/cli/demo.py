@@ -1,10 +1,40 @@
-"""`manyi demo`: start everything on throw-away data, play the bundled tapes, compare the figures."""
+"""`manyi demo`: everything on throw-away data, the bundled tapes played through it, its figures beside theirs."""
 
-from typing import Annotated
+import asyncio
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
+from deploy.cli.lifetime import STOPPED_BY_PERSON, data_directory, run_until_signal
+from deploy.cli.screen import ensure_jars, err, out, print_json, progress_bars
+from deploy.cli.up import addresses, narrator
 from deploy.local.trouble import CannotContinue
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
+    from rich.table import Table
+
+    from deploy.local.system import System
+    from deploy.tapes.figures import Figure
+
+T = TypeVar("T")
+
+WATCHED = (
+    "purchases",
+    "repeat_purchases",
+    "logo_churn",
+    "revenue_churn",
+    "complaints_opened",
+    "cases_reopened",
+    "sla_kept",
+)
+LOOK_AGAIN = 0.5
 
 
 def demo(
@@ -12,4 +42,124 @@ def demo(
     as_json: Annotated[bool, typer.Option("--json", help="With --once: print the table as JSON.")] = False,
 ) -> None:
     """Play other companies' data and compare the figures with theirs."""
-    raise CannotContinue("The tapes are not here yet.")
+    if as_json and not once:
+        raise CannotContinue("--json goes with --once: a table that is followed by hours of running is no document.")
+    ensure_jars()
+    figures: list[Figure] = []
+    with data_directory(None, ephemeral=True) as folder:
+        finished = run_until_signal(_show(folder, figures, once, as_json))
+    if once and not finished:
+        raise typer.Exit(STOPPED_BY_PERSON)
+    if not all(figure.equal for figure in figures):
+        raise typer.Exit(1)
+
+
+async def _show(folder: Path, figures: "list[Figure]", once: bool, as_json: bool) -> None:
+    from deploy.local.system import whole_system
+    from deploy.tapes.cli import figures_table
+
+    began = time.monotonic()
+    err.print("Starting Kafka, MongoDB and the four services on throw-away data …")
+    async with whole_system(folder, on_change=narrator(began)) as system:
+        figures += await play_tapes(system)
+        if as_json:
+            print_json([figure.json() for figure in figures])
+        else:
+            out.print(figures_table(figures))
+        err.print(f"{time.monotonic() - began:.0f} s from nothing to figures.")
+        if once:
+            return
+        out.print(addresses(system))
+        err.print("Ask on: `manyi metrics sla_kept --by priority`. Ctrl-C stops everything and removes the data.")
+        await system.supervisor.failed()
+
+
+async def play_tapes(system: "System") -> "list[Figure]":
+    """Play the bundled tapes one after the other under bars and live numbers; their figures, compared."""
+    from rich.console import Group
+    from rich.live import Live
+
+    from deploy.tapes.errors import TapeError
+    from deploy.tapes.figures import check
+    from deploy.tapes.tape import BUNDLED
+
+    reporting = system.services["reporting"]
+    bars = progress_bars()
+    with Live(Group(bars, numbers_table({})), console=err, refresh_per_second=8) as live:
+        looking = asyncio.create_task(
+            _watch(reporting, lambda numbers: live.update(Group(bars, numbers_table(numbers))))
+        )
+        try:
+            for tape in BUNDLED:
+                await in_background(partial(_play, tape, system, bars))
+            live.update(Group(bars, numbers_table(await numbers_now(reporting))))
+            found = [await in_background(partial(check, tape, reporting)) for tape in BUNDLED]
+        except TapeError as error:
+            raise CannotContinue(f"{error}.") from error
+        finally:
+            looking.cancel()
+    return [figure for figures in found for figure in figures]
+
+
+def _play(tape: str, system: "System", bars: "Progress") -> None:
+    from deploy.tapes.play import play
+
+    play(tape, kafka=system.kafka, services=system.services, wait=True, progress=bars)
+
+
+async def in_background(work: Callable[[], T]) -> T:
+    """Run blocking work in a thread that is abandoned when we are told to stop: a producer may wait for minutes."""
+    loop = asyncio.get_running_loop()
+    result: asyncio.Future[T] = loop.create_future()
+
+    def settle(outcome: Callable[[], None]) -> None:
+        if not result.done():
+            outcome()
+
+    def run() -> None:
+        try:
+            outcome = partial(result.set_result, work())
+        except Exception as error:  # noqa: BLE001 - it is raised where the result is awaited
+            outcome = partial(result.set_exception, error)
+        with suppress(RuntimeError):  # the loop is closed: we were told to stop, and nobody awaits this any more
+            loop.call_soon_threadsafe(settle, outcome)
+
+    threading.Thread(target=run, daemon=True).start()
+    return await result
+
+
+async def _watch(reporting: str, show: Callable[[dict[str, Any]], None]) -> None:
+    while True:
+        show(await numbers_now(reporting))
+        await asyncio.sleep(LOOK_AGAIN)
+
+
+async def numbers_now(reporting: str) -> dict[str, Any]:
+    """The total of each watched metric as it stands; None while reporting has no answer."""
+    import httpx
+
+    async with httpx.AsyncClient(timeout=5, trust_env=False) as client:
+
+        async def total(metric: str) -> Any:
+            try:
+                answer = await client.get(f"{reporting}/v1/metrics/{metric}")
+                return answer.json().get("total") if answer.is_success else None
+            except (httpx.HTTPError, ValueError):
+                return None
+
+        return {metric: await total(metric) for metric in WATCHED}
+
+
+def numbers_table(numbers: dict[str, Any]) -> "Table":
+    """The live numbers for people."""
+    from rich.table import Table
+
+    from deploy.cli.metrics import readable
+
+    page = Table("metric", box=None, padding=(0, 2))
+    for heading in ("now", "of"):
+        page.add_column(heading, justify="right")
+    for metric in WATCHED:
+        total = numbers.get(metric) or {}
+        page.add_row(metric.replace("_", " "), readable(total.get("value")), readable(total.get("n")))
+    return page
