@@ -65,7 +65,11 @@ class Speaking:
         prepare: Sequence[Callable[[], Awaitable[None]]] = (),
     ) -> Service:
         """All of it as a runnable service."""
-        ready = [self.ledger.prepare, functools.partial(prepare_commands, self.ledger), *prepare]
+        ready: list[Callable[[], Awaitable[None]]] = [
+            self.ledger.prepare,
+            functools.partial(prepare_commands, self.ledger),
+            *prepare,
+        ]
         chores: dict[float, Callable[[], Awaitable[object]]] = {}
         intake = []
         if self._desk is not None:
