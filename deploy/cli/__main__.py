@@ -1,14 +1,13 @@
 """`python -m deploy.cli`: the visible list of every command, and the one place where a failure becomes a sentence."""
 
 import errno
-import importlib.util
+import importlib
 import logging
 import os
 import sys
 
 import typer
 
-from deploy.cli import demo, doctor, logs, metrics, serve, status, suite, up
 from deploy.cli.screen import err
 from deploy.local.trouble import CannotContinue
 
@@ -22,39 +21,54 @@ EXAMPLES = """\
   [cyan]manyi metrics csat --by region[/cyan]        ask for a number
   [cyan]manyi test[/cyan]                            the whole suite, on the real things"""
 
-app = typer.Typer(
-    name="manyi",
-    help="[bold]Manyi (满意)[/bold]: customer relations and satisfaction, as four services on Kafka and MongoDB.",
-    epilog=EXAMPLES,
-    rich_markup_mode="rich",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
+COMMANDS = {
+    "demo": ("deploy.cli.demo", "demo", TRY),
+    "doctor": ("deploy.cli.doctor", "doctor", TRY),
+    "up": ("deploy.cli.up", "up", RUN),
+    "down": ("deploy.cli.up", "down", RUN),
+    "status": ("deploy.cli.status", "status", RUN),
+    "logs": ("deploy.cli.logs", "logs", RUN),
+    "serve": ("deploy.cli.serve", "serve", RUN),
+    "topics": ("deploy.cli.serve", "topics", RUN),
+    "import": ("deploy.tapes.cli", "import_tape", ASK),
+    "metrics": ("deploy.cli.metrics", "metrics", ASK),
+    "test": ("deploy.cli.suite", "test", DEVELOP),
+    "check": ("deploy.cli.suite", "check", DEVELOP),
+}
+"""Every command: its module, its function, its panel in the help. Only the module asked for is loaded."""
 
-app.command(rich_help_panel=TRY)(demo.demo)
-app.command(rich_help_panel=TRY)(doctor.doctor)
-app.command(rich_help_panel=RUN)(up.up)
-app.command(rich_help_panel=RUN)(up.down)
-app.command(rich_help_panel=RUN)(status.status)
-app.command(rich_help_panel=RUN)(logs.logs)
-app.command(rich_help_panel=RUN)(serve.serve)
-app.command(rich_help_panel=RUN)(serve.topics)
-if importlib.util.find_spec("deploy.tapes.cli"):
-    from deploy.tapes.cli import import_tape
+PASS_ON = {"test": {"allow_extra_args": True, "ignore_unknown_options": True}}
+"""Commands whose further arguments belong to another program."""
 
-    app.command("import", rich_help_panel=ASK)(import_tape)
-app.command(rich_help_panel=ASK)(metrics.metrics)
-app.command(rich_help_panel=DEVELOP, context_settings=suite.PASS_ON)(suite.test)
-app.command(rich_help_panel=DEVELOP)(suite.check)
+
+def manyi() -> None:
+    """[bold]Manyi (满意)[/bold]: customer relations and satisfaction, as four services on Kafka and MongoDB."""
+
+
+def door(asked: str | None = None) -> typer.Typer:
+    """The commands as one program; only the one asked for when it is a command, for a quick start."""
+    app = typer.Typer(
+        name="manyi",
+        epilog=EXAMPLES,
+        rich_markup_mode="rich",
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    app.callback()(manyi)
+    for name, (module, function, panel) in COMMANDS.items():
+        if asked == name or asked not in COMMANDS:
+            command = getattr(importlib.import_module(module), function)
+            app.command(name, rich_help_panel=panel, context_settings=PASS_ON.get(name))(command)
+    return app
 
 
 def main() -> None:
     """Run a command; what can be foreseen ends in one sentence and status 1, a mistake of ours in a traceback."""
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # its failures reach us as exceptions
     try:
-        app(prog_name="manyi")
+        door(sys.argv[1] if len(sys.argv) > 1 else None)(prog_name="manyi")
     except CannotContinue as refusal:
         err.print(f"[bold red]manyi:[/bold red] {refusal}", markup=True, highlight=False, soft_wrap=True)
         sys.exit(1)

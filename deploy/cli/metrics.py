@@ -29,7 +29,7 @@ def metrics(
     as_json: Annotated[bool, typer.Option("--json", help="Print the API's answer.")] = False,
     data: DataOption = None,
 ) -> None:
-    """Ask for a number: total, by dimension, as of any day."""
+    """Ask for a number: in total, by dimension, as of any day."""
     named = {"from": since, "to": until, "as_of": as_of, "definition": definition, "by": ",".join(by or []) or None}
     query = {name: value for name, value in named.items() if value} | slices(where or [])
     if exact:

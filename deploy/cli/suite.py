@@ -12,8 +12,6 @@ from deploy.cli.screen import ensure_jars, err
 from deploy.local.places import ROOT
 from deploy.local.trouble import CannotContinue
 
-PASS_ON = {"allow_extra_args": True, "ignore_unknown_options": True}
-
 CHECKS: dict[str, list[str]] = {
     "format": ["ruff", "format", "--check", "."],
     "lint": ["ruff", "check", "."],
