@@ -1,0 +1,75 @@
+"""A service in the test's own process: the real application on a real port, over the real stack."""
+
+import asyncio
+import json
+import secrets
+import socket
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import uvicorn
+
+from shared.plumbing.app import Service, application
+from shared.plumbing.settings import Settings
+from tests.support.eventually import eventually
+from tests.support.stack import Namespace, RealStack
+
+
+@dataclass(frozen=True)
+class Running:
+    """A started service: its HTTP client, and the service with its database."""
+
+    client: httpx.AsyncClient
+    service: Service
+    url: str
+
+
+def settings_for(stack: RealStack, namespace: Namespace, folder: Path, **more: object) -> Settings:
+    """Settings of a service in one test's corner of the stack, with keys of its own."""
+    keys = folder / "keys.json"
+    if not keys.exists():
+        keys.write_text(json.dumps({name: secrets.token_hex(32) for name in ("installation_key", "master_key")}))
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    return Settings(
+        kafka=stack.kafka,
+        mongo=stack.mongo,
+        port=port,
+        keys_file=keys,
+        topic_prefix=namespace.topic_prefix,
+        database_prefix=namespace.database_prefix,
+        **more,  # type: ignore[arg-type]
+    )
+
+
+@asynccontextmanager
+async def running(build: Callable[[Settings], Service], settings: Settings) -> AsyncIterator[Running]:
+    """Serve until the block ends; the service is ready, its partitions assigned, when the block begins."""
+    service = build(settings)
+    config = uvicorn.Config(
+        application(service), host=settings.host, port=settings.port, log_config=None, access_log=False, ws="none"
+    )
+    server = uvicorn.Server(config)
+    task = asyncio.create_task(server.serve())
+    url = f"http://{settings.host}:{settings.port}"
+    try:
+        async with httpx.AsyncClient(base_url=url, timeout=30) as client:
+
+            async def ready() -> bool:
+                if task.done():
+                    task.result()
+                if not server.started:
+                    return False
+                health = (await client.get("/v1/health")).json()
+                lags = [lag for name, lag in health["lag"].items() if name != "relay"]
+                return bool(health["ready"]) and None not in lags
+
+            await eventually(ready, timeout=40)
+            yield Running(client, service, url)
+    finally:
+        server.should_exit = True
+        await task

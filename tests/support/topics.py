@@ -1,0 +1,37 @@
+"""Write to a topic as a foreign system would, and read all that is on one."""
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
+
+
+async def write(kafka: str, topic: str, records: Sequence[tuple[bytes | None, Any]], **options: Any) -> None:
+    """Send (key, value) pairs one after another; a mapping is written as JSON, bytes and None as they are."""
+    producer = AIOKafkaProducer(bootstrap_servers=kafka, acks="all", **options)
+    await producer.start()
+    try:
+        for key, value in records:
+            raw = json.dumps(value).encode() if isinstance(value, dict) else value
+            await producer.send_and_wait(topic, raw, key=key)
+    finally:
+        await producer.stop()
+
+
+async def read_all(kafka: str, topic: str) -> list[ConsumerRecord[bytes, bytes]]:
+    """Every record on the topic now, partition by partition in offset order."""
+    consumer = AIOKafkaConsumer(bootstrap_servers=kafka, enable_auto_commit=False)
+    await consumer.start()
+    try:
+        partitions = [TopicPartition(topic, number) for number in await consumer.partitions_for_topic(topic) or ()]
+        consumer.assign(partitions)
+        ends = await consumer.end_offsets(partitions)
+        await consumer.seek_to_beginning(*partitions)
+        records: list[ConsumerRecord[bytes, bytes]] = []
+        while any([await consumer.position(partition) < ends[partition] for partition in partitions]):
+            for batch in (await consumer.getmany(timeout_ms=200)).values():
+                records.extend(batch)
+        return sorted(records, key=lambda record: (record.partition, record.offset))
+    finally:
+        await consumer.stop()
