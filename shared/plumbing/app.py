@@ -76,6 +76,7 @@ class Running:
             listen(
                 self.broker,
                 hearing,
+                group_prefix=service.settings.topic_prefix,
                 batch_records=service.settings.batch_records,
                 batch_wait_ms=service.settings.batch_wait_ms,
             )

@@ -182,6 +182,7 @@ def listen(
     broker: KafkaBroker,
     hearing: Hearing,
     *,
+    group_prefix: str,
     batch_records: int,
     batch_wait_ms: int,
     max_poll_interval_ms: int = 24 * 3600 * 1000,
@@ -194,7 +195,7 @@ def listen(
     subscriber = broker.subscriber(
         *hearing.topics,
         batch=True,
-        group_id=hearing.group,
+        group_id=f"{group_prefix}{hearing.group}",
         ack_policy=AckPolicy.MANUAL,
         auto_offset_reset="earliest",
         max_records=batch_records,

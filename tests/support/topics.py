@@ -4,7 +4,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord
 
 
 async def write(kafka: str, topic: str, records: Sequence[tuple[bytes | None, Any]], **options: Any) -> None:
@@ -21,11 +21,10 @@ async def write(kafka: str, topic: str, records: Sequence[tuple[bytes | None, An
 
 async def read_all(kafka: str, topic: str) -> list[ConsumerRecord[bytes, bytes]]:
     """Every record on the topic now, partition by partition in offset order."""
-    consumer = AIOKafkaConsumer(bootstrap_servers=kafka, enable_auto_commit=False)
+    consumer = AIOKafkaConsumer(topic, bootstrap_servers=kafka, enable_auto_commit=False)
     await consumer.start()
     try:
-        partitions = [TopicPartition(topic, number) for number in await consumer.partitions_for_topic(topic) or ()]
-        consumer.assign(partitions)
+        partitions = list(consumer.assignment())
         ends = await consumer.end_offsets(partitions)
         await consumer.seek_to_beginning(*partitions)
         records: list[ConsumerRecord[bytes, bytes]] = []

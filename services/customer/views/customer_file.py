@@ -111,7 +111,7 @@ def routes(ledger: Ledger, identity: Identity) -> APIRouter:
     router = APIRouter(prefix="/v1/customers", tags=["customers"])
     customers = ledger.database["customers"]
 
-    @router.get("", response_model=CustomerPage, summary="List files")
+    @router.get("", response_model=CustomerPage, response_model_exclude_none=True, summary="List files")
     async def list_customers(
         after: Annotated[str | None, Query(max_length=64)] = None,
         limit: Annotated[int, Query(ge=1, le=MAX_PAGE)] = 50,
@@ -128,18 +128,27 @@ def routes(ledger: Ledger, identity: Identity) -> APIRouter:
         more = len(documents) > limit
         return CustomerPage(customers=shown, next=shown[-1].customer_id if more else None)
 
-    @router.get("/by-external-id", response_model=CustomerFile, summary="Find a file by a foreign id")
+    @router.get(
+        "/by-external-id",
+        response_model=CustomerFile,
+        response_model_exclude_none=True,
+        summary="Find a file by a foreign id",
+    )
     async def by_external_id(
         source: Annotated[str, Query(min_length=1, max_length=200)],
         external_id: Annotated[str, Query(min_length=1, max_length=200, alias="id")],
     ) -> dict[str, Any]:
         return await show(identity.customer(source, external_id))
 
-    @router.get("/{customer_id}", response_model=CustomerFile, summary="Read one file")
+    @router.get(
+        "/{customer_id}", response_model=CustomerFile, response_model_exclude_none=True, summary="Read one file"
+    )
     async def read_customer(customer_id: Code) -> dict[str, Any]:
         return await show(customer_id)
 
-    @router.get("/{customer_id}/purchases", summary="Orders of a customer, newest first")
+    @router.get(
+        "/{customer_id}/purchases", response_model_exclude_none=True, summary="Orders of a customer, newest first"
+    )
     async def purchases(customer_id: Code, limit: Annotated[int, Query(ge=1, le=1000)] = 200) -> list[ShownPurchase]:
         await show(customer_id)
         cursor = ledger.database["purchases"].find({"owner": customer_id}).sort("occurred_at", -1).limit(limit)
@@ -150,7 +159,9 @@ def routes(ledger: Ledger, identity: Identity) -> APIRouter:
             if isinstance(part, Purchase)
         ]
 
-    @router.get("/{customer_id}/contracts", summary="Contracts of a customer, newest first")
+    @router.get(
+        "/{customer_id}/contracts", response_model_exclude_none=True, summary="Contracts of a customer, newest first"
+    )
     async def contracts(customer_id: Code, limit: Annotated[int, Query(ge=1, le=1000)] = 200) -> list[ShownContract]:
         await show(customer_id)
         cursor = ledger.database["contracts"].find({"owner": customer_id}).sort("starts_at", -1).limit(limit)
@@ -161,7 +172,11 @@ def routes(ledger: Ledger, identity: Identity) -> APIRouter:
             if isinstance(part, Contract)
         ]
 
-    @router.get("/{customer_id}/interactions", summary="Conversations with a customer, newest first")
+    @router.get(
+        "/{customer_id}/interactions",
+        response_model_exclude_none=True,
+        summary="Conversations with a customer, newest first",
+    )
     async def interactions(
         customer_id: Code, limit: Annotated[int, Query(ge=1, le=1000)] = 200
     ) -> list[LoggedInteraction]:
