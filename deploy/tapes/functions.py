@@ -26,7 +26,7 @@ def whole(value: object) -> int:
 
 
 def minor(value: object, places: int = 2) -> int:
-    """An amount in minor currency units (cents, 分) with `places` decimals. Parts of a cent are refused, not rounded."""
+    """An amount in minor currency units (cents, 分) with `places` decimals. Parts of a cent are refused."""
     try:
         found = EXACT.scaleb(number(value), whole(places))
     except DecimalException as error:

@@ -26,10 +26,10 @@ Compiled = Callable[[Scope], Any]
 
 
 class Columns:
-    """The columns of one file. Only those that some expression names are kept in memory, in order of first use."""
+    """The columns of one file, their names distinct. Only those that some expression names are kept in memory, in order of first use."""
 
     def __init__(self, header: Sequence[str]) -> None:
-        self._position = {name: index for index, name in reversed(list(enumerate(header)))}
+        self._position = {name: index for index, name in enumerate(header)}
         self.used: list[int] = []
 
     def __contains__(self, name: object) -> bool:
