@@ -51,7 +51,11 @@ def summary(state: "SystemState", answers: dict[str, dict[str, Any] | None]) -> 
         },
         "kafka": state.kafka,
         "mongo": state.mongo,
-        "lag": {group: lag for answer in told.values() for group, lag in answer.get("lag", {}).items()},
+        "lag": {
+            group if group.startswith(name) else f"{name}-{group}": lag
+            for name, answer in told.items()
+            for group, lag in answer.get("lag", {}).items()
+        },
         **{count: sum(answer.get(count, 0) for answer in told.values()) for count in COUNTS},
         "pid": state.pid,
         "data": state.data,

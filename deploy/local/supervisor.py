@@ -138,8 +138,9 @@ class Supervisor:
     async def _stop_one(self, watched: Watched) -> None:
         keeper = self._keepers.pop(watched.program.name)
         keeper.cancel()
-        with suppress(asyncio.CancelledError, CannotContinue):  # what it refused was raised by start() or failed()
-            await keeper
+        await asyncio.wait([keeper])
+        if not keeper.cancelled():
+            keeper.exception()  # raised by start() or failed() already; here it must not keep the others from stopping
         process = watched.process
         if process is None:
             return

@@ -24,8 +24,8 @@ STATE = SystemState(
         for name, pid, ready in (("kafka", 1, True), ("mongo", 2, True), ("customer", 3, True), ("survey", None, False))
     },
 )
-CUSTOMER = {"ready": True, "lag": {"customer-intake": 3}, "dead_letters": 1, "parked": 2, "early": 4}
-FEEDBACK_LIKE = {"ready": True, "lag": {"survey-intake": 0}, "dead_letters": 10, "parked": 20, "early": 40}
+CUSTOMER = {"ready": True, "lag": {"customer-intake": 3, "relay": 0}, "dead_letters": 1, "parked": 2, "early": 4}
+FEEDBACK_LIKE = {"ready": True, "lag": {"survey-intake": 0, "relay": 5}, "dead_letters": 10, "parked": 20, "early": 40}
 
 ANSWER: dict[str, Any] = {
     "metric": "csat",
@@ -64,7 +64,7 @@ def test_every_command_has_a_help_that_fits_a_line(command: str) -> None:
 def test_status_sums_what_services_set_aside_and_merges_their_lag() -> None:
     report = status.summary(STATE, {"customer": CUSTOMER, "survey": FEEDBACK_LIKE})
     assert report["services"]["customer"] == {"url": "http://127.0.0.1:8101", "ready": True}
-    assert report["lag"] == {"customer-intake": 3, "survey-intake": 0}
+    assert report["lag"] == {"customer-intake": 3, "customer-relay": 0, "survey-intake": 0, "survey-relay": 5}
     assert (report["dead_letters"], report["parked"], report["early"]) == (11, 22, 44)
 
 
