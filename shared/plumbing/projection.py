@@ -1,0 +1,126 @@
+"""Projections: from events to facts, and from facts to what they add to the numbers (ARCHITECTURE §5).
+
+A fact is a plain mapping (JSON and BSON alike) about one subject. Everything here is pure: no clock, no I/O, no
+randomness, so that a replay gives the same facts, whatever else is interleaved.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from functools import lru_cache
+from typing import Any, Protocol, TypeAlias
+from zoneinfo import ZoneInfo
+
+from shared.contracts.envelope import Event
+
+Fact: TypeAlias = dict[str, Any]
+"""What is known about one subject. Maps whose keys are ids are nested mappings, so that an undo patch stays small."""
+Dims: TypeAlias = Mapping[str, str]
+Entry: TypeAlias = tuple[Dims, Any]
+"""A part of a fact that carries dimensions of its own: the whole response, one order of many."""
+Point: TypeAlias = tuple[str, str, int]
+"""(name, bucket, amount): `amount` is added to `name` on a day (`2026-11-23`) or in a whole month (`2026-11`)."""
+
+
+class Unfit(Exception):
+    """An event that contradicts its contract or its subject's history; the message quotes no values."""
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """One event as projections hear it. `said` is None for a type that no projection uses."""
+
+    id: str
+    type: str
+    kind: str
+    """What the subject is: customer, response, case, …"""
+    subject: str
+    revision: int
+    time: datetime
+    recorded: datetime
+    zone: ZoneInfo
+    """Whose calendar day the occurrence counts on."""
+    said: Event | None
+
+    def day(self, moment: datetime) -> str:
+        """Local date of an instant, as YYYY-MM-DD. Raises Unfit outside the calendar."""
+        return local_day(moment, self.zone)
+
+    def next_midnight(self, moment: datetime) -> str:
+        """The day whose first local instant is the first midnight at or after `moment`. Raises Unfit."""
+        local = _local(moment, self.zone)
+        if local.hour or local.minute or local.second or local.microsecond:
+            return days_after(local.date().isoformat(), 1)
+        return local.date().isoformat()
+
+
+class Family(Protocol):
+    """Numbers that are counted together: they share parts, points and cells.
+
+    `entries` splits a fact into parts with dimensions; a cut collects the entries that have the same values of its
+    dimensions. `points` says what such a part adds; it also gets the whole fact, for what only the whole can tell
+    (a customer is lost when nothing at all is active). Both may be called with facts of any age.
+    """
+
+    @property
+    def name(self) -> str: ...
+
+    def entries(self, fact: Fact) -> Sequence[Entry]: ...
+
+    def points(self, part: Sequence[Entry], whole: Fact) -> Iterable[Point]: ...
+
+
+class Projection(Protocol):
+    """What is remembered about one kind of subject, and which families count it."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def kind(self) -> str:
+        """The subject kind it hears; a fact's key is its subject's id, and each kind has one projection at most."""
+        ...
+
+    @property
+    def hears(self) -> frozenset[type[Event]]: ...
+
+    @property
+    def families(self) -> Sequence[Family]: ...
+
+    def fold(self, fact: Fact | None, heard: Heard) -> Fact:
+        """The fact after the event; the given one is left as it is. Raises Unfit."""
+        ...
+
+
+def _local(moment: datetime, zone: ZoneInfo) -> datetime:
+    try:
+        return moment.astimezone(zone)
+    except OverflowError as error:
+        raise Unfit("a time lies outside the calendar") from error
+
+
+def local_day(moment: datetime, zone: ZoneInfo) -> str:
+    """Local date of an instant, as YYYY-MM-DD. Raises Unfit outside the calendar."""
+    return _local(moment, zone).date().isoformat()
+
+
+def days_after(day: str, days: int) -> str:
+    """The date so many days later. Raises Unfit outside the calendar."""
+    try:
+        return (date.fromisoformat(day) + timedelta(days=days)).isoformat()
+    except OverflowError as error:
+        raise Unfit("a date lies outside the calendar") from error
+
+
+@lru_cache(maxsize=1_000)
+def zone_named(name: str) -> ZoneInfo:
+    """The IANA zone. Raises Unfit when there is none of that name."""
+    try:
+        return ZoneInfo(name)
+    except (KeyError, ValueError, OSError) as error:
+        raise Unfit("there is no such time zone") from error
+
+
+def milliseconds(moment: datetime) -> int:
+    """Milliseconds since 1970-01-01 UTC, exact."""
+    return round(moment.timestamp() * 1000)

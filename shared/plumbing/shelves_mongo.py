@@ -1,0 +1,119 @@
+"""Reading what a batch committer stored, frozen at one moment: cells, facts as of a day, pages with their changes."""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+
+from aiokafka import TopicPartition
+
+from shared.plumbing.cells import Cut, values_from
+from shared.plumbing.database import Client, Collection, Database, Document, Session
+from shared.plumbing.projection import Fact
+from shared.plumbing.store import Cell, Change, Cursor, Page
+from shared.plumbing.store_mongo import (
+    change_of,
+    changes_between,
+    collection_name,
+    page_of,
+)
+from shared.plumbing.undo import undone
+
+FACTS_AT_ONCE = 1_000
+
+
+class MongoShelves:
+    """Opens moments on one projection set; a moment is good for five minutes (MongoDB's snapshot history)."""
+
+    def __init__(self, client: Client, database: Database, *, name: str) -> None:
+        self._client = client
+        self._database = database
+        self._name = name
+
+    @asynccontextmanager
+    async def moment(self) -> AsyncIterator["MongoMoment"]:
+        async with self._client.start_session(snapshot=True) as session:
+            yield MongoMoment(self._database, session, self._name)
+
+
+class MongoMoment:
+    """All reads through one snapshot."""
+
+    def __init__(self, database: Database, session: Session, name: str) -> None:
+        self._database = database
+        self._session = session
+        self._name = name
+
+    def _of(self, part: str) -> Collection:
+        return self._database[collection_name(self._name, part)]
+
+    async def cursors(self) -> dict[TopicPartition, Cursor]:
+        cursors = {}
+        async for document in self._of("cursors").find({}, session=self._session):
+            topic, _, partition = document["_id"].rpartition("/")
+            cursors[TopicPartition(topic, int(partition))] = Cursor(
+                document["next"], document["epoch"], document["recorded"]
+            )
+        return cursors
+
+    async def live(self, projection: str, cut: Cut, first: str, last: str, family: str) -> AsyncIterator[Cell]:
+        prefix = f"{projection}|{','.join(cut)}|"
+        # `}` comes right after the separator `|`, so this is every key of the months asked for.
+        found = self._of("cells").find(
+            {"_id": {"$gte": f"{prefix}{first}|", "$lt": f"{prefix}{last}}}"}},
+            {f"m.{family}": 1, "d": 1},
+            session=self._session,
+        )
+        async for document in found:
+            _, _, month, _, values = document["_id"].split("|", 4)
+            yield _cell(month, values, document, family)
+
+    async def dated(
+        self, projection: str, cut: Cut, after: str, first: str, last: str, family: str
+    ) -> AsyncIterator[Cell]:
+        prefix = f"{projection}|{','.join(cut)}"
+        found = self._of("dated").find(
+            {"_id": {"$gte": f"{prefix}|{after}}}", "$lt": f"{prefix}}}"}},
+            {f"m.{family}": 1, "d": 1},
+            session=self._session,
+        )
+        async for document in found:
+            _, _, _, month, _, values = document["_id"].split("|", 5)
+            if first <= month <= last:
+                yield _cell(month, values, document, family)
+
+    async def facts(self, projection: str, after: str, as_of: str | None) -> AsyncIterator[tuple[str, Fact]]:
+        known: Document = {"_id": {"$gt": after}, "born": {"$ne": None}}
+        if as_of is not None:
+            known["born"] = {"$lte": as_of, "$ne": None}
+        chunk: list[Document] = []
+        found = self._of(f"facts.{projection}").find(known, {"fact": 1, "day": 1}, session=self._session)
+        async for document in found.sort("_id", 1).batch_size(FACTS_AT_ONCE):
+            chunk.append(document)
+            if len(chunk) == FACTS_AT_ONCE:
+                for fact in await self._as_of(projection, chunk, as_of):
+                    yield fact
+                chunk = []
+        for fact in await self._as_of(projection, chunk, as_of):
+            yield fact
+
+    async def _as_of(self, projection: str, chunk: list[Document], as_of: str | None) -> list[tuple[str, Fact]]:
+        facts = {document["_id"]: document["fact"] for document in chunk}
+        if as_of is not None and any(document["day"] > as_of for document in chunk):
+            later = changes_between(projection, chunk[0]["_id"], chunk[-1]["_id"]) | {"day": {"$gt": as_of}}
+            async for document in self._of("changes").find(later, session=self._session).sort("_id", -1):
+                change = change_of(document)
+                if change.subject in facts:
+                    facts[change.subject] = undone(facts[change.subject], change.undo)
+        return list(facts.items())
+
+    async def page(self, projection: str, subject: str) -> tuple[Page, Sequence[Change]] | None:
+        document = await self._of(f"facts.{projection}").find_one({"_id": subject}, session=self._session)
+        if document is None:
+            return None
+        found = self._of("changes").find(changes_between(projection, subject, subject), session=self._session)
+        return page_of(document), [change_of(change) async for change in found.sort("_id", 1)]
+
+
+def _cell(month: str, values: str, document: Document, family: str) -> Cell:
+    total = document.get("m", {}).get(family, {})
+    days = {day: sums[family] for day, sums in document.get("d", {}).items() if family in sums}
+    return Cell(month, values_from(values), total, days)

@@ -1,0 +1,160 @@
+"""A store in memory, for tests: it obeys the same rules as the one on MongoDB, and never awaits anything real."""
+
+import copy
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from typing import Any
+
+from aiokafka import TopicPartition
+
+from shared.plumbing.cells import Cut, Sums, cut_of, merge, values_from
+from shared.plumbing.projection import Fact
+from shared.plumbing.store import Cell, Change, Cursor, CursorMoved, Move, Page, Parked, Quarantined, Writes
+from shared.plumbing.undo import undone
+
+
+class MemoryStore:
+    """Store and shelves in one. Two committers over one instance are two processes over one database."""
+
+    def __init__(self) -> None:
+        self._cursors: dict[TopicPartition, Cursor] = {}
+        self._pages: dict[str, dict[str, Page]] = {}
+        self._changes: dict[tuple[str, str], list[Change]] = {}
+        self._live: dict[str, Sums] = {}
+        self._dated: dict[str, Sums] = {}
+        self._parked: dict[tuple[str, str, int], Parked] = {}
+        self.quarantined: dict[str, Quarantined] = {}
+
+    async def claim(self, places: Collection[TopicPartition]) -> dict[TopicPartition, Cursor]:
+        for place in places:
+            known = self._cursors.get(place, Cursor(0, 0))
+            self._cursors[place] = replace(known, epoch=known.epoch + 1)
+        return {place: self._cursors[place] for place in places}
+
+    async def cursors(self) -> dict[TopicPartition, Cursor]:
+        return dict(self._cursors)
+
+    async def pages(self, wanted: Mapping[str, Collection[str]]) -> dict[str, dict[str, Page]]:
+        return {
+            shelf: {
+                subject: copy.deepcopy(page)
+                for subject in subjects
+                if (page := self._pages.get(shelf, {}).get(subject)) is not None
+            }
+            for shelf, subjects in wanted.items()
+        }
+
+    async def parked(self, wanted: Mapping[str, Collection[str]]) -> dict[tuple[str, str, int], Parked]:
+        return {key: parked for key, parked in self._parked.items() if key[1] in wanted.get(key[0], ())}
+
+    async def commit(self, moves: Mapping[TopicPartition, Move], writes: Writes) -> None:
+        moved = [
+            place
+            for place, move in moves.items()
+            if (self._cursors[place].next, self._cursors[place].epoch) != (move.was.next, move.was.epoch)
+        ]
+        if moved:
+            raise CursorMoved(moved)
+        for place, move in moves.items():
+            self._cursors[place] = Cursor(move.next, move.was.epoch, move.recorded)
+        for shelf, pages in writes.new.items():
+            for page in pages:
+                if page.subject in self._pages.setdefault(shelf, {}):
+                    raise AssertionError(f"{shelf}/{page.subject} was inserted twice")
+                self._pages[shelf][page.subject] = copy.deepcopy(page)
+        for shelf, pages in writes.changed.items():
+            for page in pages:
+                self._pages[shelf][page.subject] = copy.deepcopy(page)
+        for change in writes.changes:
+            self._changes.setdefault((change.projection, change.subject), []).append(copy.deepcopy(change))
+        for key, sums in writes.live.items():
+            merge(self._live, key, sums)
+        for key, sums in writes.dated.items():
+            merge(self._dated, key, sums)
+        for parked in writes.park:
+            self._parked[parked.shelf, parked.subject, parked.revision] = parked
+        for unparked in writes.unpark:
+            del self._parked[unparked]
+        for letter in writes.quarantine:
+            self.quarantined.setdefault(letter.letter.place, letter)
+
+    def contents(self) -> dict[str, Any]:
+        """Everything but cursors' epochs, comparable: two stores with equal contents counted the same."""
+        return {
+            "next": {place: cursor.next for place, cursor in self._cursors.items()},
+            "pages": {shelf: dict(sorted(pages.items())) for shelf, pages in self._pages.items() if pages},
+            "changes": self._changes,
+            "live": _shown(self._live),
+            "dated": _shown(self._dated),
+            "parked": sorted(self._parked),
+            "quarantined": sorted(self.quarantined),
+        }
+
+    @asynccontextmanager
+    async def moment(self) -> AsyncIterator["_MemoryMoment"]:
+        yield _MemoryMoment(copy.deepcopy(self))
+
+
+class _MemoryMoment:
+    """What a copy of the store says."""
+
+    def __init__(self, store: MemoryStore) -> None:
+        self._store = store
+
+    async def cursors(self) -> dict[TopicPartition, Cursor]:
+        return await self._store.cursors()
+
+    async def live(self, projection: str, cut: Cut, first: str, last: str, family: str) -> AsyncIterator[Cell]:
+        for key, sums in self._store._live.items():  # noqa: SLF001 - the same module's own store
+            name, dimensions, month, _, values = key.split("|", 4)
+            if name == projection and _cut(dimensions) == cut and first <= month <= last:
+                yield _cell(month, values, sums, family)
+
+    async def dated(
+        self, projection: str, cut: Cut, after: str, first: str, last: str, family: str
+    ) -> AsyncIterator[Cell]:
+        for key, sums in self._store._dated.items():  # noqa: SLF001 - the same module's own store
+            name, dimensions, recorded, month, _, values = key.split("|", 5)
+            if name == projection and _cut(dimensions) == cut and recorded > after and first <= month <= last:
+                yield _cell(month, values, sums, family)
+
+    async def facts(self, projection: str, after: str, as_of: str | None) -> AsyncIterator[tuple[str, Fact]]:
+        store = self._store
+        for subject, page in sorted(store._pages.get(projection, {}).items()):  # noqa: SLF001 - own store
+            if subject <= after or page.fact is None or (as_of is not None and (page.born or "") > as_of):
+                continue
+            fact = page.fact
+            for change in reversed(store._changes.get((projection, subject), [])):  # noqa: SLF001 - own store
+                if as_of is not None and change.day > as_of:
+                    fact = undone(fact, change.undo)
+            yield subject, fact
+
+    async def page(self, projection: str, subject: str) -> tuple[Page, Sequence[Change]] | None:
+        found = (await self._store.pages({projection: [subject]}))[projection].get(subject)
+        if found is None:
+            return None
+        return found, self._store._changes.get((projection, subject), [])  # noqa: SLF001 - own store
+
+
+def _cut(dimensions: str) -> Cut:
+    return cut_of(dimensions.split(",")) if dimensions else ()
+
+
+def _cell(month: str, values: str, sums: Sums, family: str) -> Cell:
+    total: dict[str, int] = {}
+    days: dict[str, dict[str, int]] = {}
+    for path, amount in sums.items():
+        level, _, rest = path.partition(".")
+        day = ""
+        if level == "d":
+            day, _, rest = rest.partition(".")
+        counted_by, _, name = rest.partition(".")
+        if counted_by == family:
+            (days.setdefault(day, {}) if level == "d" else total)[name] = amount
+    return Cell(month, values_from(values), total, days)
+
+
+def _shown(cells: dict[str, Sums]) -> dict[str, Sums]:
+    shown = {key: {path: amount for path, amount in sums.items() if amount} for key, sums in cells.items()}
+    return {key: sums for key, sums in shown.items() if sums}

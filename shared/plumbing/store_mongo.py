@@ -1,0 +1,340 @@
+"""The batch committer's memory on MongoDB: everything of one batch in one transaction.
+
+Collections begin with the name of the projection set, so that a rebuild grows beside the live one; `quarantine` is
+shared, since the relay announces it. A page is `{_id: subject, revision, event, day, born, fact, parked}`.
+Commands are written out for cells and cursors: they are many and small, and the driver's bulk objects cost more than
+the sums they carry.
+"""
+
+from collections.abc import Collection as Some
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from aiokafka import TopicPartition
+from pymongo import InsertOne, ReplaceOne, ReturnDocument, UpdateOne
+from pymongo.errors import CollectionInvalid, DuplicateKeyError, OperationFailure, PyMongoError
+from pymongo.read_concern import ReadConcern
+
+from shared.plumbing.cells import Sums
+from shared.plumbing.database import MAJORITY, SNAPSHOT, Client, Collection, Database, Document, Session
+from shared.plumbing.sealing import Seal
+from shared.plumbing.store import (
+    Change,
+    Cursor,
+    CursorMoved,
+    Interrupted,
+    Kept,
+    Move,
+    Page,
+    Parked,
+    Quarantined,
+    Writes,
+)
+
+PATHS_A_COMMAND = 20_000
+"""Sums in one update command: well below the 16 MiB that a command may have."""
+MAJORITY_READ = ReadConcern("majority")
+UNCERTAIN = ("TransientTransactionError", "UnknownTransactionCommitResult")
+
+
+class MongoStore:
+    """Store of one consumer process; its transactions all run in one session, whose id stands in the cursors."""
+
+    def __init__(self, client: Client, database: Database, seal: Seal, *, name: str, owner: str) -> None:
+        """`name` of the projection set, `owner` for the operator's eye."""
+        self._client = client
+        self._database = database
+        self._seal = seal
+        self._name = name
+        self._owner = owner
+        self._session: Session | None = None
+
+    async def prepare(self, shelves: Some[str]) -> None:
+        """Create the collections; a transaction would have to wait for it."""
+        present = set(await self._database.list_collection_names())
+        wanted = [collection_name(self._name, part) for part in ("cursors", "changes", "cells", "dated", "parked")]
+        wanted += [collection_name(self._name, f"facts.{shelf}") for shelf in shelves]
+        for name in [*wanted, "quarantine"]:
+            if name not in present:
+                try:
+                    await self._database.create_collection(name)
+                except CollectionInvalid:  # another process of ours was faster
+                    continue
+                except OperationFailure as error:
+                    if error.code != 48:  # NamespaceExists, the same
+                        raise
+
+    async def claim(self, places: Some[TopicPartition]) -> dict[TopicPartition, Cursor]:
+        session_id = self._own_session().session_id["id"]
+        cursors = self._of("cursors")
+        known = {document["_id"]: document async for document in cursors.find({"_id": {"$in": _names(places)}})}
+        # A worker killed inside a transaction would hold its cursors until the transaction's lifetime runs out.
+        former = {
+            bytes(document["session"]): document["session"]
+            for document in known.values()
+            if document.get("session") not in (None, session_id)
+        }
+        if former:
+            await self._client.admin.command({"killSessions": [{"id": session} for session in former.values()]})
+        claimed = {}
+        for place in places:
+            claimed[place] = _cursor(await self._claim_one(cursors, place, session_id))
+        return claimed
+
+    async def _claim_one(self, cursors: Collection, place: TopicPartition, session_id: Any) -> Document:
+        change = {
+            "$inc": {"epoch": 1},
+            "$set": {"owner": self._owner, "session": session_id},
+            "$setOnInsert": {"next": 0, "recorded": None},
+        }
+        for _ in range(2):
+            try:
+                document = await cursors.find_one_and_update(
+                    {"_id": _name(place)}, change, upsert=True, return_document=ReturnDocument.AFTER
+                )
+            except DuplicateKeyError:  # two first claims at once: the second finds what the first made
+                continue
+            if document is not None:
+                return document
+        raise Interrupted(f"{_name(place)} could not be claimed")
+
+    async def cursors(self) -> dict[TopicPartition, Cursor]:
+        found = self._of("cursors").find({})
+        return {_place(document["_id"]): _cursor(document) async for document in found}
+
+    async def pages(self, wanted: Mapping[str, Some[str]]) -> dict[str, dict[str, Page]]:
+        pages = {}
+        for shelf, subjects in wanted.items():
+            found = self._of(f"facts.{shelf}").find({"_id": {"$in": list(subjects)}})
+            pages[shelf] = {document["_id"]: page_of(document) for document in await found.to_list()}
+        return pages
+
+    async def parked(self, wanted: Mapping[str, Some[str]]) -> dict[tuple[str, str, int], Parked]:
+        ranges = [
+            {"_id": {"$gte": _change_id(shelf, subject, 0), "$lte": _change_id(shelf, subject, 2**62)}}
+            for shelf, subjects in wanted.items()
+            for subject in subjects
+        ]
+        found = [self._parked_of(document) async for document in self._of("parked").find({"$or": ranges})]
+        return {(parked.shelf, parked.subject, parked.revision): parked for parked in found}
+
+    async def commit(self, moves: Mapping[TopicPartition, Move], writes: Writes) -> None:
+        session = self._own_session()
+        try:
+            async with await session.start_transaction(read_concern=SNAPSHOT, write_concern=MAJORITY):
+                await self._move(moves, session)
+                await self._write(writes, session)
+        except PyMongoError as error:
+            await self._drop_session()
+            if any(error.has_error_label(label) for label in UNCERTAIN):
+                raise Interrupted(f"{type(error).__name__}: {error}") from error
+            raise
+        except Interrupted:
+            await self._drop_session()
+            raise
+
+    async def close(self) -> None:
+        """Give the session back; a commit under way is aborted."""
+        await self._drop_session()
+
+    async def counts(self) -> dict[str, int]:
+        """How much waits for a person: quarantined and parked records."""
+        return {
+            "dead_letters": await self._database["quarantine"].estimated_document_count(),
+            "parked": await self._of("parked").estimated_document_count(),
+        }
+
+    async def _move(self, moves: Mapping[TopicPartition, Move], session: Session) -> None:
+        updates = [
+            {
+                "q": {"_id": _name(place), "epoch": move.was.epoch, "next": move.was.next},
+                "u": {"$set": {"next": move.next, "recorded": move.recorded}},
+            }
+            for place, move in moves.items()
+        ]
+        if await self._update("cursors", updates, session) == len(moves):
+            return
+        standing = await self.cursors()
+        missed = [
+            place
+            for place, move in moves.items()
+            if place not in standing or (standing[place].next, standing[place].epoch) != (move.was.next, move.was.epoch)
+        ]
+        # Should they agree again by now, nobody knows who moved: claim all anew.
+        raise CursorMoved(missed or list(moves))
+
+    async def _write(self, writes: Writes, session: Session) -> None:
+        for shelf, pages in writes.new.items():
+            await self._of(f"facts.{shelf}").insert_many([_page(page) for page in pages], session=session)
+        for shelf, pages in writes.changed.items():
+            replaced = await self._of(f"facts.{shelf}").bulk_write(
+                [ReplaceOne({"_id": page.subject}, _page(page)) for page in pages], session=session
+            )
+            if replaced.matched_count != len(pages):
+                raise Interrupted(f"facts of {shelf} vanished while they were changed")
+        if writes.changes:
+            await self._of("changes").insert_many([_change(change) for change in writes.changes], session=session)
+        for name, cells in (("cells", writes.live), ("dated", writes.dated)):
+            for updates in _increments(cells):
+                await self._update(name, updates, session)
+        if writes.park or writes.unpark:
+            await self._of("parked").delete_many(
+                {"_id": {"$in": [_change_id(*key) for key in writes.unpark]}}, session=session
+            )
+        if writes.park:
+            await self._of("parked").bulk_write(
+                [InsertOne(self._parked(parked)) for parked in writes.park], session=session
+            )
+        if writes.quarantine:
+            await self._database["quarantine"].bulk_write(
+                [
+                    UpdateOne({"_id": letter.letter.place}, {"$setOnInsert": self._quarantined(letter)}, upsert=True)
+                    for letter in writes.quarantine
+                ],
+                session=session,
+            )
+
+    async def _update(self, name: str, updates: list[Document], session: Session) -> int:
+        """Run one update command; the number of documents matched or upserted. Raises PyMongoError, Interrupted."""
+        reply = await self._database.command(
+            "update", collection_name(self._name, name), updates=updates, ordered=True, session=session
+        )
+        if reply.get("writeErrors"):
+            error = reply["writeErrors"][0]
+            raise OperationFailure(error.get("errmsg", "a write failed"), error.get("code"), reply)
+        return int(reply["n"])
+
+    def _own_session(self) -> Session:
+        if self._session is None:
+            self._session = self._client.start_session()
+        return self._session
+
+    async def _drop_session(self) -> None:
+        session, self._session = self._session, None
+        if session is not None:
+            await session.end_session()
+
+    def _of(self, part: str) -> Collection:
+        return self._database.get_collection(collection_name(self._name, part), read_concern=MAJORITY_READ)
+
+    def _parked(self, parked: Parked) -> Document:
+        return {
+            "_id": _change_id(parked.shelf, parked.subject, parked.revision),
+            "event": parked.event,
+            "received": parked.received,
+            **self._sealed(parked.letter),
+        }
+
+    def _parked_of(self, document: Document) -> Parked:
+        key, place = document["_id"], document["place"]
+        topic, partition, offset = place.rsplit("/", 2)
+        letter = Kept(
+            topic,
+            int(partition),
+            int(offset),
+            self._seal.open_bytes(document["key"], place) if document["key"] is not None else None,
+            self._seal.open_bytes(document["payload"], place) if document["payload"] is not None else None,
+        )
+        return Parked(key["shelf"], key["subject"], key["revision"], document["event"], letter, document["received"])
+
+    def _quarantined(self, letter: Quarantined) -> Document:
+        return {"reason": letter.reason, "received": letter.received, **self._sealed(letter.letter)}
+
+    def _sealed(self, letter: Kept) -> Document:
+        """Events carry no personal data, but what cannot be read may be anything."""
+        return {
+            "place": letter.place,
+            "key": self._seal.close(letter.key, letter.place) if letter.key is not None else None,
+            "payload": self._seal.close(letter.value, letter.place) if letter.value is not None else None,
+        }
+
+
+def collection_name(projection_set: str, part: str) -> str:
+    return f"{projection_set}.{part}"
+
+
+def _increments(cells: Mapping[str, Sums]) -> Iterator[list[Document]]:
+    """Update statements, split into commands; keys ascend, so that any two commits take documents in one order."""
+    updates: list[Document] = []
+    paths = 0
+    for key in sorted(cells):
+        updates.append({"q": {"_id": key}, "u": {"$inc": cells[key]}, "upsert": True})
+        paths += len(cells[key])
+        if paths >= PATHS_A_COMMAND:
+            yield updates
+            updates, paths = [], 0
+    if updates:
+        yield updates
+
+
+def _names(places: Some[TopicPartition]) -> list[str]:
+    return [_name(place) for place in places]
+
+
+def _name(place: TopicPartition) -> str:
+    return f"{place.topic}/{place.partition}"
+
+
+def _place(name: str) -> TopicPartition:
+    topic, _, partition = name.rpartition("/")
+    return TopicPartition(topic, int(partition))
+
+
+def _cursor(document: Document) -> Cursor:
+    return Cursor(document["next"], document["epoch"], document["recorded"])
+
+
+def _change_id(shelf: str, subject: str, revision: int) -> Document:
+    return {"shelf": shelf, "subject": subject, "revision": revision}
+
+
+def _change(change: Change) -> Document:
+    return {
+        "_id": _change_id(change.projection, change.subject, change.revision),
+        "event": change.event,
+        "type": change.type,
+        "day": change.day,
+        "undo": change.undo,
+    }
+
+
+def change_of(document: Document) -> Change:
+    key = document["_id"]
+    return Change(
+        key["shelf"],
+        key["subject"],
+        key["revision"],
+        document["event"],
+        document["type"],
+        document["day"],
+        document["undo"],
+    )
+
+
+def _page(page: Page) -> Document:
+    return {
+        "_id": page.subject,
+        "revision": page.revision,
+        "event": page.event,
+        "day": page.day,
+        "born": page.born,
+        "fact": page.fact,
+        "parked": page.parked,
+    }
+
+
+def page_of(document: Document) -> Page:
+    return Page(
+        document["_id"],
+        document["revision"],
+        document["event"],
+        document["day"],
+        document["born"],
+        document["fact"],
+        document["parked"],
+    )
+
+
+def changes_between(shelf: str, first: str, last: str) -> Document:
+    """Filter for the changes of all subjects from `first` to `last`."""
+    return {"_id": {"$gte": _change_id(shelf, first, 0), "$lte": _change_id(shelf, last, 2**62)}}
