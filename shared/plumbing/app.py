@@ -309,8 +309,8 @@ def serve(build: Callable[[Settings], Service]) -> None:
         )
         await uvicorn.Server(config).serve()
 
-    uvicorn_loop = asyncio.Runner(loop_factory=_loop_factory())
-    with uvicorn_loop as runner:
+    # uvicorn raises the signal again once it has drained; a stop on request is not a failure.
+    with contextlib.suppress(KeyboardInterrupt), asyncio.Runner(loop_factory=_loop_factory()) as runner:
         runner.run(run())
 
 
