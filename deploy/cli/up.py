@@ -50,6 +50,8 @@ async def _stay_up(folder: Path, external: bool, stack_only: bool) -> None:
     names = () if stack_only else tuple(PREFERRED_PORTS)
     async with whole_system(folder, external, names, on_change=narrator(began)) as system:
         out.print(addresses(system))
+        for note in displaced(system.services):
+            err.print(note)
         if not external:
             err.print(f"[dim]{LICENCE_NOTICE}[/dim]")
         err.print(f"Ready in {time.monotonic() - began:.1f} s. Ctrl-C stops everything.")
@@ -79,6 +81,18 @@ def addresses(system: "System") -> str:
     """Where everything listens, for people to click on."""
     lines = [f"{name:<10} {url}   docs {url}/docs" for name, url in system.services.items()]
     return "\n".join([*lines, f"{'kafka':<10} {system.kafka}", f"{'mongo':<10} {system.mongo}"])
+
+
+def displaced(services: dict[str, str]) -> list[str]:
+    """A sentence for each service that had to leave its usual port to somebody else."""
+    from deploy.local.ports import holder
+    from deploy.local.system import PREFERRED_PORTS
+
+    return [
+        f"[yellow]Port {usual} is in use by {holder(usual)}, so {name} listens on {url.rsplit(':', 1)[1]}.[/yellow]"
+        for name, url in services.items()
+        if not url.endswith(f":{(usual := PREFERRED_PORTS[name])}")
+    ]
 
 
 def down(data: DataOption = None) -> None:

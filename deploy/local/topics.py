@@ -52,15 +52,17 @@ def plan_from_environment() -> list[Topic]:
     return plan(os.environ.get("MANYI_TOPIC_PREFIX", DEFAULT_PREFIX), int(wanted))
 
 
-def differences(wanted: Iterable[Topic], existing: dict[str, int]) -> list[str]:
-    """Sentences about topics that exist with another partition count than wanted."""
-    return [
-        f"Topic {topic.name} has {existing[topic.name]} partitions and {topic.partitions} are wanted: keys would "
-        f"change their partition and lose their order, so set "
-        f"MANYI_PARTITIONS={existing[topic.name]} or start on new data."
-        for topic in wanted
-        if topic.name in existing and existing[topic.name] != topic.partitions
-    ]
+def difference(wanted: Iterable[Topic], existing: dict[str, int]) -> str | None:
+    """One sentence about topics that exist with another partition count than wanted; None when there are none."""
+    found = [topic for topic in wanted if topic.name in existing and existing[topic.name] != topic.partitions]
+    if not found:
+        return None
+    first, others = found[0], len(found) - 1
+    return (
+        f"Topic {first.name}{f' and {others} more' if others else ''} has {existing[first.name]} partitions and "
+        f"{first.partitions} are wanted: keys would change their partition and lose their order, so set "
+        f"MANYI_PARTITIONS={existing[first.name]} or start on new data."
+    )
 
 
 async def create_topics(kafka: str, topics: list[Topic], timeout: float = 30) -> list[str]:
@@ -73,8 +75,8 @@ async def create_topics(kafka: str, topics: list[Topic], timeout: float = 30) ->
     admin = await _connect(kafka)
     try:
         existing = {name: len(partitions) for name, partitions in (await _describe(admin, topics)).items()}
-        if found := differences(topics, existing):
-            raise CannotContinue(" ".join(found))
+        if found := difference(topics, existing):
+            raise CannotContinue(found)
         missing = [topic for topic in topics if topic.name not in existing]
         if missing:
             copies = min(3, len((await admin.describe_cluster())["brokers"]))

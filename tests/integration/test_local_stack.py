@@ -69,7 +69,7 @@ async def test_topics_are_created_once_and_as_planned(stack: RealStack, namespac
 
 async def test_another_partition_count_is_refused(stack: RealStack, namespace: Namespace) -> None:
     more = [Topic(topic.name, 7, topic.settings) for topic in plan(namespace.topic_prefix, 7)]
-    with pytest.raises(CannotContinue, match="has 4 partitions and 7 are wanted"):
+    with pytest.raises(CannotContinue, match="and 6 more has 4 partitions and 7 are wanted"):
         await create_topics(stack.kafka, more)
 
 

@@ -10,6 +10,8 @@ from typer.testing import CliRunner
 
 from deploy.cli import logs, metrics, status
 from deploy.cli.__main__ import COMMANDS, door
+from deploy.cli.demo import in_background, numbers_table
+from deploy.cli.up import displaced
 from deploy.local.state import ProcessState, SystemState
 from deploy.local.trouble import CannotContinue
 
@@ -111,3 +113,28 @@ def test_no_reporting_service_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -
 def test_an_unknown_service_is_not_served(name: str) -> None:
     answer = CliRunner().invoke(door(), ["serve", name])
     assert isinstance(answer.exception, CannotContinue)
+
+
+def test_who_had_to_leave_the_usual_port_is_told_why() -> None:
+    assert displaced({"survey": "http://127.0.0.1:8102"}) == []
+    (note,) = displaced({"survey": "http://127.0.0.1:55555"})
+    assert "Port 8102 is in use by" in note
+    assert "survey listens on 55555" in note
+
+
+async def test_work_in_the_background_gives_its_result_or_its_failure() -> None:
+    assert await in_background(lambda: 7) == 7
+
+    def fail() -> None:
+        raise CannotContinue("no tape")
+
+    with pytest.raises(CannotContinue, match="no tape"):
+        await in_background(fail)
+
+
+def test_live_numbers_show_a_dash_while_there_are_none() -> None:
+    page = printed(numbers_table({"sla_kept": {"value": 40.4151, "n": 9202}}))
+    assert [line.split() for line in page.splitlines() if line.strip().startswith(("sla", "purchases"))] == [
+        ["purchases", "–", "–"],
+        ["sla", "kept", "40.4151", "9,202"],
+    ]

@@ -2,7 +2,7 @@
 
 import pytest
 
-from deploy.local.topics import DAY_MS, differences, plan, plan_from_environment
+from deploy.local.topics import DAY_MS, difference, plan, plan_from_environment
 from deploy.local.trouble import CannotContinue
 
 
@@ -42,7 +42,8 @@ def test_nonsense_partitions_are_refused(monkeypatch: pytest.MonkeyPatch, nonsen
 
 
 def test_another_partition_count_is_said_with_the_remedy() -> None:
-    existing = {"manyi-customer-events": 6, "manyi-survey-events": 12}
-    (sentence,) = differences(plan(), existing)
-    assert sentence.startswith("Topic manyi-customer-events has 6 partitions and 12 are wanted")
+    sentence = difference(plan(), {"manyi-customer-events": 6, "manyi-survey-events": 12, "manyi-survey-intake": 6})
+    assert sentence
+    assert sentence.startswith("Topic manyi-customer-events and 1 more has 6 partitions and 12 are wanted")
     assert sentence.endswith("so set MANYI_PARTITIONS=6 or start on new data.")
+    assert difference(plan(), {"manyi-survey-events": 12}) is None
