@@ -51,4 +51,11 @@ class Invalid(Refusal):
 
 
 class TooEarly(Exception):
-    """What this refers to has not arrived yet: keep it, and decide again when its subject changes."""
+    """What this refers to has not arrived yet: keep it, and decide again when what it waits for changes.
+
+    `waits` names that as (collection, subject), one of the task's `others`; without it the task's own subject is meant.
+    """
+
+    def __init__(self, sentence: str, waits: tuple[str, str] | None = None) -> None:
+        super().__init__(sentence)
+        self.waits = waits

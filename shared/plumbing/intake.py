@@ -10,12 +10,14 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, Literal
+from zoneinfo import ZoneInfo
 
 from pydantic import ValidationError
 from pymongo import DeleteOne, InsertOne, UpdateOne
 
-from shared.contracts.decision import Refusal, TooEarly
+from shared.contracts.decision import Invalid, Refusal, TooEarly
 from shared.contracts.intake import Intake
 from shared.plumbing.cloudevents import CloudEvent, Malformed, problems_of, read_kafka, read_structured
 from shared.plumbing.database import Document
@@ -26,6 +28,10 @@ from shared.plumbing.telemetry import QUARANTINED, TAKEN, logger
 Outcome = Literal["accepted", "duplicate", "early", "rejected"]
 Tallies = Counter[tuple[str, str, str]]
 QUARANTINE_DAYS = 30
+SWEPT_AT_ONCE = 10_000
+"""Early records looked at in one sweep; the next one goes on behind them, so that none is passed over for ever."""
+AWAKENED_AT_ONCE = 1_000
+"""Early records decided in one transaction, far below what a transaction may hold."""
 log = logger("intake")
 
 
@@ -72,6 +78,10 @@ class _Item:
     reason: str | None = None
     waiting: bool = False
     """Whether it stood among the early records before this batch."""
+    waits: tuple[str, str] | None = None
+    """(collection, subject) whose change lets an early one be decided again."""
+    waited: tuple[str, str] | None = None
+    """What the early record stored before this batch waits for."""
 
     @property
     def source(self) -> str:
@@ -91,6 +101,7 @@ class IntakeDesk:
         self._database = ledger.database
         self._understood = {item.data.TYPE: item for item in understood}
         self._shard = shard
+        self._swept_to = ""
 
     async def prepare(self) -> None:
         """Indexes of receipts, early records and quarantine; safe to repeat."""
@@ -144,6 +155,8 @@ class IntakeDesk:
             return item
         try:
             data = understood.data.model_validate(event.data)
+            if event.timezone is not None and not _is_zone(event.timezone):
+                raise Invalid("timezone: there is no such time zone; send an IANA name such as Asia/Shanghai")
             item.task = understood.task(Heard(event.source, event.time or item.arrived, event.timezone, data))
         except ValidationError as error:
             item.outcome, item.reason = "rejected", f"data: {problems_of(error)}"
@@ -220,6 +233,7 @@ class IntakeDesk:
     def _awaken(self, document: Document) -> _Item:
         raw = self._ledger.seal.open_bytes(document["sealed"], f"early/{document['_id']}")
         item = _Item(document["place"], document["arrived"], raw, read_structured(raw), waiting=True)
+        item.waited = (document["collection"], document["waits"])
         return self._understand(item)
 
     def _decide(self, draft: Draft, item: _Item, now: datetime) -> None:
@@ -231,6 +245,7 @@ class IntakeDesk:
             self._ledger.decide(draft, task, now, cause)
         except TooEarly as waits:
             item.outcome, item.reason = "early", str(waits)
+            item.waits = waits.waits or (task.aggregate.collection, task.subject)
         except Refusal as refusal:
             item.outcome, item.reason = "rejected", str(refusal)
         except Exception as error:
@@ -262,17 +277,14 @@ class IntakeDesk:
             if item.identity and item.outcome != "rejected":
                 receipt["identity"] = item.identity
             draft.write("receipts", InsertOne(receipt))
-            if item.outcome == "early" and item.task is not None and item.event is not None:
-                read = draft.read[item.task.aggregate.collection, item.task.subject]
+            if item.outcome == "early" and item.event is not None:
                 body = item.event.model_dump_json(exclude_none=True).encode()
                 draft.write(
                     "early",
                     InsertOne(
                         {
                             "_id": item.receipt_id,
-                            "waits": item.task.subject,
-                            "collection": item.task.aggregate.collection,
-                            "seen": read.version,
+                            **_wait(draft, item),
                             "type": item.type,
                             "place": item.place,
                             "arrived": item.arrived,
@@ -284,6 +296,8 @@ class IntakeDesk:
     def _write_awakened(self, draft: Draft, waiting: Sequence[_Item], tallies: Tallies, now: datetime) -> None:
         for item in waiting:
             if item.outcome == "early":
+                if item.waits != item.waited:
+                    draft.write("early", UpdateOne({"_id": item.receipt_id}, {"$set": _wait(draft, item)}))
                 continue
             draft.write("early", DeleteOne({"_id": item.receipt_id}))
             tallies[item.source, item.type, item.outcome] += 1
@@ -319,13 +333,17 @@ class IntakeDesk:
         )
 
     async def sweep(self) -> int:
-        """Decide early records again whose subject changed while they were being put aside; returns how many moved.
+        """Decide early records again for which what they wait for changed unnoticed; returns how many moved.
 
-        Closes the race between a process that found nothing and one that was just writing it.
+        Closes the race between a process that found nothing and one that was just writing it, and awakens what waits
+        for a subject that a command over HTTP changed.
         """
         moved = 0
         found: dict[str, list[Document]] = {}
-        async for document in self._database["early"].find({}, {"sealed": 0}).limit(10_000):
+        behind = {"_id": {"$gt": self._swept_to}}
+        documents = await self._database["early"].find(behind, {"sealed": 0}).sort("_id", 1).to_list(SWEPT_AT_ONCE)
+        self._swept_to = documents[-1]["_id"] if len(documents) == SWEPT_AT_ONCE else ""
+        for document in documents:
             found.setdefault(document["collection"], []).append(document)
         for collection, documents in found.items():
             subjects = list({document["waits"] for document in documents})
@@ -334,11 +352,20 @@ class IntakeDesk:
                 versions[head["_id"]] = head["version"]
             changed = {d["waits"] for d in documents if versions.get(d["waits"], 0) > d["seen"]}
             for subject in changed:
-                moved += await self._sweep_subject(subject, versions[subject])
+                moved += await self._sweep_subject(subject)
         return moved
 
-    async def _sweep_subject(self, subject: str, version: int) -> int:
-        documents = await self._database["early"].find({"waits": subject}).sort("_id", 1).to_list()
+    async def _sweep_subject(self, subject: str) -> int:
+        moved, behind = 0, ""
+        while True:
+            query = {"waits": subject, "_id": {"$gt": behind}}
+            documents = await self._database["early"].find(query).sort("_id", 1).to_list(AWAKENED_AT_ONCE)
+            if not documents:
+                return moved
+            moved += await self._sweep_some(documents)
+            behind = documents[-1]["_id"]
+
+    async def _sweep_some(self, documents: Sequence[Document]) -> int:
         waiting = [self._awaken(document) for document in documents]
         draft = Draft()
         await self._ledger.load(draft, [item.task for item in waiting if item.task is not None])
@@ -346,7 +373,7 @@ class IntakeDesk:
         self._decide_waiting(draft, waiting, now)
         for item in waiting:
             if item.outcome == "early":
-                draft.write("early", UpdateOne({"_id": item.receipt_id}, {"$set": {"seen": version}}))
+                draft.write("early", UpdateOne({"_id": item.receipt_id}, {"$set": _wait(draft, item)}))
         tallies: Tallies = Counter()
         self._write_awakened(draft, waiting, tallies, now)
         self._write_tallies(draft, tallies)
@@ -371,6 +398,23 @@ class IntakeDesk:
         ]
         processed = sum(sum(counts.values()) for counts in types.values())
         return {"source": source, "types": types, "processed": processed, "rejects": rejects}
+
+
+def _wait(draft: Draft, item: _Item) -> Document:
+    """What an early record waits for, and the version of it that was not enough."""
+    if item.waits is None:
+        raise ValueError("only an early record waits")
+    collection, subject = item.waits
+    return {"waits": subject, "collection": collection, "seen": draft.read[collection, subject].version}
+
+
+@lru_cache(maxsize=1_000)
+def _is_zone(name: str) -> bool:
+    try:
+        ZoneInfo(name)
+    except (KeyError, ValueError, OSError):
+        return False
+    return True
 
 
 def _hash(*parts: str) -> str:

@@ -17,7 +17,7 @@ import orjson
 from pymongo import DeleteOne, InsertOne, ReplaceOne, UpdateOne
 from pymongo.errors import DuplicateKeyError, OperationFailure, PyMongoError
 
-from shared.contracts.decision import Said, Scene
+from shared.contracts.decision import Invalid, Said, Scene
 from shared.contracts.envelope import Event, moment_text
 from shared.contracts.state import Part, State
 from shared.plumbing.clock import Clock
@@ -72,11 +72,20 @@ class Stale(Exception):
     """Another writer was first, or the transaction was aborted: load again and decide again."""
 
 
+class EventTooLarge(Invalid):
+    """Recorded, it would hold up the relay for ever: topics take records of 1 MiB."""
+
+    STATUS = 413
+    SLUG = "event-too-large"
+
+
 class OutcomeUnknown(Exception):
     """The commit was sent, but whether it landed cannot be told: look again before doing anything."""
 
 
 COMMIT_PATIENCE_S = 30.0
+MAX_EVENT_BYTES = 1_000_000
+"""An event as JSON, a little below the 1 MiB of a record with its key and headers."""
 
 
 class Draft:
@@ -140,27 +149,29 @@ class Ledger:
     def decide(self, draft: Draft, task: Task[S], now: datetime, cause: Cause) -> Loaded[S]:
         """Run the rule on what the draft holds and note what it said.
 
-        Raises whatever the rule raises (Refusal, TooEarly); then nothing was noted.
+        Raises whatever the rule raises (Refusal, TooEarly), and EventTooLarge; then nothing was noted.
         """
         place = (task.aggregate.collection, task.subject)
         loaded: Loaded[S] = draft.now[place]
         others = {identifier: draft.now[other.collection, identifier].state for other, identifier in task.others}
         said = task.decide(loaded.state, Scene(now, others))
+        records: list[Document] = []
         for sentence in said:
-            loaded = self._note(draft, task.aggregate, task.subject, loaded, sentence, now, cause)
+            loaded, record = self._note(task.aggregate, task.subject, loaded, sentence, now, cause)
+            records.append(record)
+        draft.journal.extend(records)
         draft.now[place] = loaded
         return loaded
 
     def _note(
         self,
-        draft: Draft,
         aggregate: Aggregate[S],
         subject: str,
         loaded: Loaded[S],
         said: Said,
         now: datetime,
         cause: Cause,
-    ) -> Loaded[S]:
+    ) -> tuple[Loaded[S], Document]:
         state = aggregate.evolve(loaded.state, said.event, said.private)
         key = loaded.key or aggregate.key(state)
         recorded = now if loaded.recorded is None else max(now, loaded.recorded)
@@ -187,6 +198,9 @@ class Ledger:
         }
         envelope.update({name: value for name, value in optional.items() if value is not None})
         envelope["data"] = said.event.model_dump(mode="json", by_alias=True, exclude_none=True)
+        text = orjson.dumps(envelope)
+        if len(text) > MAX_EVENT_BYTES:
+            raise EventTooLarge(f"the event would have {len(text)} bytes, at most {MAX_EVENT_BYTES} travel; send less")
         identifier = f"{subject}:{revision}"
         record: Document = {
             "_id": identifier,
@@ -195,12 +209,11 @@ class Ledger:
             "type": said.event.TYPE,
             "key": key,
             "recorded": recorded,
-            "event": orjson.dumps(envelope).decode(),
+            "event": text.decode(),
         }
         if said.private:
             record["private"] = self.seal.close(said.private, f"journal/{identifier}")
-        draft.journal.append(record)
-        return Loaded(state, revision, key, recorded)
+        return Loaded(state, revision, key, recorded), record
 
     async def commit(self, draft: Draft) -> None:
         """Write the draft in one majority-committed transaction.
