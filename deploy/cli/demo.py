@@ -55,11 +55,13 @@ def demo(
 
 
 async def _show(folder: Path, figures: "list[Figure]", once: bool, as_json: bool) -> None:
+    from deploy.local.state import remember
     from deploy.local.system import whole_system
     from deploy.tapes.cli import figures_table
 
     began = time.monotonic()
     err.print("Starting Kafka, MongoDB and the four services on throw-away data …")
+    remember(folder)
     async with whole_system(folder, on_change=narrator(began)) as system:
         figures += await play_tapes(system)
         if as_json:

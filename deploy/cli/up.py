@@ -43,11 +43,13 @@ def up(
 
 async def _stay_up(folder: Path, external: bool, stack_only: bool) -> None:
     from deploy.local.mongo import LICENCE_NOTICE
+    from deploy.local.state import remember
     from deploy.local.system import PREFERRED_PORTS, whole_system
 
     began = time.monotonic()
     err.print(f"Starting Manyi on {folder} …")
     names = () if stack_only else tuple(PREFERRED_PORTS)
+    remember(folder)
     async with whole_system(folder, external, names, on_change=narrator(began)) as system:
         out.print(addresses(system))
         for note in displaced(system.services):

@@ -104,8 +104,10 @@ def running_system(data_dir: Path | None) -> SystemState:
     if not data_dir and LAST_DATA.exists():
         candidates.append(Path(LAST_DATA.read_text()))
     for candidate in candidates:
-        if running_pid(candidate) is not None and (state := SystemState.read(candidate)):
-            return state
+        if (pid := running_pid(candidate)) is not None:
+            if state := SystemState.read(candidate):
+                return state
+            raise CannotContinue(f"Manyi (pid {pid}) is only just starting on {candidate}: try again in a few seconds.")
     raise CannotContinue(NOT_RUNNING)
 
 

@@ -13,7 +13,7 @@ from deploy.local import mongo
 from deploy.local.places import ROOT
 from deploy.local.ports import LOOPBACK, free_port
 from deploy.local.stack import prepare_brokers
-from deploy.local.state import ProcessState, SystemState, ensure_keys, exclusive, remember
+from deploy.local.state import ProcessState, SystemState, ensure_keys, exclusive
 from deploy.local.supervisor import Program, Supervisor
 from deploy.local.topics import create_topics, plan_from_environment
 from deploy.local.trouble import CannotContinue
@@ -91,7 +91,6 @@ async def whole_system(
     for name in names:
         require_service(name)
     with exclusive(data_dir):
-        remember(data_dir)
         topics = plan_from_environment()
         programs: list[Program] = []
         if external:
