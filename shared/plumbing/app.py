@@ -36,6 +36,8 @@ from shared.plumbing.telemetry import configure_logging, logger
 
 VERSION = "0.1.0"
 WATCH_EVERY_S = 5.0
+LAG_WITHIN_S = 3.0
+"""The client would wait for a broker that is away; health answers without its number instead."""
 log = logger("app")
 
 
@@ -164,7 +166,8 @@ class Running:
         lag: dict[str, int | None] = {}
         for hearing in self.service.hearings:
             try:
-                lag[hearing.group] = await hearing.lag() if self.listening else None
+                async with asyncio.timeout(LAG_WITHIN_S):
+                    lag[hearing.group] = await hearing.lag() if self.listening else None
             except (KafkaError, OSError):
                 lag[hearing.group] = None
         if self.service.relay is not None:

@@ -52,7 +52,6 @@ class Hearing(ConsumerRebalanceListener):  # type: ignore[misc]
         self.listener = listener
         self.progressed_at = time.monotonic()
         self.failing: str | None = None
-        self._consumer: AIOKafkaConsumer | None = None
         self._unfinished: dict[TopicPartition, int] = {}
         self._next: dict[TopicPartition, int] = {}
         self._stopping = False
@@ -78,7 +77,6 @@ class Hearing(ConsumerRebalanceListener):  # type: ignore[misc]
 
     async def hear(self, records: Sequence[Record], consumer: AIOKafkaConsumer) -> None:
         """Hand one poll to the listener until it is taken, then commit the offsets it names."""
-        self._consumer = consumer
         batch = self._group(records, consumer)
         if not batch:
             return
@@ -150,11 +148,17 @@ class Hearing(ConsumerRebalanceListener):  # type: ignore[misc]
 
         Raises KafkaError when the broker cannot be asked.
         """
-        consumer = self._consumer or self._find_consumer()
+        consumer = self._find_consumer()
         if consumer is None or not consumer.assignment():
             return None
+        try:
+            ends = await consumer.end_offsets(list(consumer.assignment()))
+        except KafkaError:
+            # Nobody can make progress without a broker; that is not this subscription being stuck.
+            self.progressed_at = time.monotonic()
+            raise
         total = 0
-        for partition, end in (await consumer.end_offsets(list(consumer.assignment()))).items():
+        for partition, end in ends.items():
             at = self._next.get(partition)
             if at is None:
                 at = await consumer.committed(partition) or 0
