@@ -65,7 +65,11 @@ class CaseAssigned(CaseStep):
 
 
 class CaseResponded(CaseStep):
-    """A reply to the customer; `human` is false for an automatic one (METRICS D12 counts the first human one)."""
+    """A reply to the customer; `human` is false for an automatic one.
+
+    Our own desk tells every reply, so here a later telling does not replace: the earliest human one of a cycle counts
+    (METRICS D12).
+    """
 
     TYPE: ClassVar[str] = "manyi.case.responded.v1"
     human: bool = True
@@ -77,6 +81,8 @@ class CasePaused(CaseStep):
 
 
 class CaseResumed(CaseStep):
+    """Work on it goes on; an outside desk's latest word of it, so that a pause earlier than that is over."""
+
     TYPE: ClassVar[str] = "manyi.case.resumed.v1"
 
 
