@@ -26,7 +26,7 @@ Compiled = Callable[[Scope], Any]
 
 
 class Columns:
-    """The columns of one file, their names distinct. Only those that some expression names are kept in memory, in order of first use."""
+    """The columns of one file (distinct names). Those that no expression names are not kept in memory."""
 
     def __init__(self, header: Sequence[str]) -> None:
         self._position = {name: index for index, name in enumerate(header)}
