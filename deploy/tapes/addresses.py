@@ -18,6 +18,13 @@ class Addresses:
     kafka: str
     services: Mapping[str, str]
 
+    @property
+    def reporting(self) -> str:
+        """Who answers for the figures. Raises TapeError when its address is not known."""
+        if "reporting" not in self.services:
+            raise TapeError("the address of the service reporting is not known")
+        return self.services["reporting"]
+
 
 def find_addresses(data: Path | None) -> Addresses:
     """MANYI_KAFKA and MANYI_SERVICES (JSON: name → URL) where both are set, else those of the running system.

@@ -71,7 +71,7 @@ def import_tape(
                 manner=manner,
             )
         _tell(outcome, rejects or Path(f"{outcome.tape}-rejects.csv"))
-        figures = check(tape, addresses.services["reporting"], from_dir) if compare else []
+        figures = check(tape, addresses.reporting, from_dir) if compare else []
     except TapeError as error:
         raise CannotContinue(f"{error}.") from error
     if compare:

@@ -5,8 +5,8 @@ from decimal import ROUND_HALF_UP, Decimal
 from pathlib import Path
 from typing import Any
 
+from deploy.tapes.asking import Asking
 from deploy.tapes.errors import TapeError
-from deploy.tapes.receipts import ask
 from deploy.tapes.tape import Query, Reference, load_tape
 
 
@@ -30,18 +30,16 @@ class Figure:
 
 def check(tape_name: str, reporting_url: str, folder: Path | None = None) -> list[Figure]:
     """Ask reporting for every reference figure of a tape. A question that fails makes its figures unequal, no more."""
-    return [
-        figure
-        for query in load_tape(tape_name, folder).references
-        for figure in _answered(tape_name, query, reporting_url)
-    ]
+    tape = load_tape(tape_name, folder)
+    with Asking() as asking:
+        return [figure for query in tape.references for figure in _answered(tape.name, query, asking, reporting_url)]
 
 
-def _answered(tape: str, query: Query, url: str) -> list[Figure]:
+def _answered(tape: str, query: Query, asking: Asking, url: str) -> list[Figure]:
     problem = None
     answer: Any = None
     try:
-        answer = ask(f"{url}/v1/metrics/{query.metric}", query.params)
+        answer = asking.get(f"{url}/v1/metrics/{query.metric}", query.params)
     except TapeError as error:
         problem = str(error)
     return [compare(tape, query.basis, reference, answer, problem) for reference in query.figures]

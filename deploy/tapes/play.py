@@ -81,28 +81,32 @@ def play(
     Raises TapeError when the tape, its data, Kafka or a service cannot be used; nothing is sent twice by a retry.
     """
     tape = load_tape(tape_name, folder)
-    topics = sorted({rule.topic for rule in tape.rules})
     playing = Playing(tape)
-    intake = Intake(services, topics, tape.sources) if services else None
-    before = intake.receipts() if intake else Receipts()
-    outcome = Outcome(tape.name, tape.title)
-    show = _Bars(progress, tape.name)
-    begun = time.monotonic()
-    with IntakeWriter(kafka, topic_prefix(), topics, (manner or Manner()).compression) as writer:
-        for event in _arranged(playing, manner or Manner(), outcome, show):
-            writer.send(event)
-            outcome.sent[event.body["type"]] += 1
-    outcome.seconds = time.monotonic() - begun
-    if intake is None:
+    topics = sorted({rule.topic for rule in tape.rules})
+    outcome, show, manner = Outcome(tape.name, tape.title), _Bars(progress, tape.name), manner or Manner()
+    if not services:
+        _produce(playing, topics, kafka, manner, outcome, show)
         return outcome
-    if wait:
-        sent = outcome.sent.total()
-        intake.wait_taken_in(before, sent, show.bar("taken in", sent))
-        intake.wait_counted(show.countdown("counted"))
-    after = intake.receipts()
+    with Intake(services, topics, tape.sources) as intake:
+        before = intake.receipts()
+        _produce(playing, topics, kafka, manner, outcome, show)
+        if wait:
+            sent = outcome.sent.total()
+            intake.wait_taken_in(before, sent, show.bar("taken in", sent))
+            intake.wait_counted(show.countdown("counted"))
+        after = intake.receipts()
     outcome.counts = after.since(before)
     outcome.rejects += _traced(playing, after, outcome)
     return outcome
+
+
+def _produce(playing: Playing, topics: list[str], kafka: str, manner: Manner, outcome: Outcome, show: "_Bars") -> None:
+    begun = time.monotonic()
+    with IntakeWriter(kafka, topic_prefix(), topics, manner.compression) as writer:
+        for event in _arranged(playing, manner, outcome, show):
+            writer.send(event)
+            outcome.sent[event.body["type"]] += 1
+    outcome.seconds = time.monotonic() - begun
 
 
 def paced(

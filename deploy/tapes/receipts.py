@@ -4,8 +4,9 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Self
 
+from deploy.tapes.asking import Asking
 from deploy.tapes.errors import TapeError
 
 OUTCOMES = ("accepted", "duplicate", "early", "rejected")
@@ -57,13 +58,20 @@ class Intake:
         self._sources = tuple(sources)
         self._clock = clock
         self._sleep = sleep
+        self._asking = Asking()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._asking.close()
 
     def receipts(self) -> Receipts:
         """What the services have counted so far. Raises TapeError when one does not answer."""
         found = Receipts()
         for url in self._speakers.values():
             for source in self._sources:
-                answer = ask(f"{url}/v1/intake/receipts", {"source": source})
+                answer = self._asking.get(f"{url}/v1/intake/receipts", {"source": source})
                 for name, counts in answer["types"].items():
                     tally = found.types.setdefault(name, Counter())
                     tally.update({outcome: counts.get(outcome, 0) for outcome in OUTCOMES})
@@ -91,7 +99,7 @@ class Intake:
 
         def counted() -> tuple[bool, Any, str]:
             nonlocal calm
-            lags = {name: ask(f"{url}/v1/health")["lag"] for name, url in self._services.items()}
+            lags = {name: self._asking.get(f"{url}/v1/health")["lag"] for name, url in self._services.items()}
             known = [lag for groups in lags.values() for lag in groups.values()]
             behind = sum(lag for lag in known if lag is not None)
             calm = calm + 1 if behind == 0 and None not in known else 0
@@ -117,22 +125,3 @@ class Intake:
             elif self._clock() - moved_at > STALLED_SECONDS:
                 raise TapeError(f"nothing has moved for {STALLED_SECONDS} s; {told}. See `manyi status`.")
             self._sleep(_ASK_AGAIN_SECONDS)
-
-
-def ask(url: str, params: Mapping[str, str] | None = None) -> Any:
-    """GET JSON. Raises TapeError when there is no answer or it is not JSON, with what the service said."""
-    import json
-    from decimal import Decimal
-
-    import httpx
-
-    try:
-        answer = httpx.get(url, params=params, timeout=60, trust_env=False)
-    except httpx.HTTPError as error:
-        raise TapeError(f"{url} does not answer: {type(error).__name__}") from error
-    if not answer.is_success:
-        raise TapeError(f"{url} answers {answer.status_code}: {answer.text[:300]}")
-    try:
-        return json.loads(answer.text, parse_float=Decimal)
-    except ValueError as error:
-        raise TapeError(f"{url} does not answer JSON") from error

@@ -1,4 +1,4 @@
-"""Every event of every tape is what intake accepts; tapes without bundled data also on small rows made for this test."""
+"""Every event of every tape is what intake accepts; tapes without bundled data also on small rows made here."""
 
 import json
 import re
@@ -104,7 +104,7 @@ def test_telco_v11_joins_contract_and_state(tmp_path: Path) -> None:
         "telco-v11",
         tmp_path,
         {
-            "Telco_customer_churn_status.csv": "Customer ID,Quarter,Satisfaction Score,Customer Status\nX-1,Q3,4,Joined\n",
+            "Telco_customer_churn_status.csv": "Customer ID,Satisfaction Score,Customer Status\nX-1,4,Joined\n",
             "Telco_customer_churn_services.csv": "Customer ID,Contract\nX-1,One Year\n",
             "Telco_customer_churn_location.csv": "Customer ID,State\nX-1,California\n",
         },

@@ -73,8 +73,8 @@ def receipts(**outcomes: int) -> dict[str, Any]:
 
 
 def test_receipts_are_counted_from_before_the_playing() -> None:
-    with answering({"/v1/intake/receipts": [receipts(accepted=5), receipts(accepted=7, rejected=1)]}) as url:
-        shop = intake(url)
+    steps = [receipts(accepted=5), receipts(accepted=7, rejected=1)]
+    with answering({"/v1/intake/receipts": steps}) as url, intake(url) as shop:
         before, after = shop.receipts(), shop.receipts()
     assert after.since(before) == {"order.placed": Counter(accepted=2, rejected=1)}
     assert after.rejects == {("shop", "7"): "no"}
@@ -83,8 +83,8 @@ def test_receipts_are_counted_from_before_the_playing() -> None:
 def test_it_waits_until_everything_has_an_outcome_also_through_a_restart() -> None:
     shown: list[int] = []
     steps = [receipts(accepted=1), 503, receipts(accepted=2, early=1), receipts(accepted=2, early=1, duplicate=1)]
-    with answering({"/v1/intake/receipts": steps}) as url:
-        intake(url, seconds=1).wait_taken_in(Receipts(), 4, shown.append)
+    with answering({"/v1/intake/receipts": steps}) as url, intake(url, seconds=1) as shop:
+        shop.wait_taken_in(Receipts(), 4, shown.append)
     assert shown == [1, 3, 4]
 
 
@@ -92,17 +92,19 @@ def test_it_waits_until_nothing_is_under_way_seen_twice() -> None:
     shown: list[int] = []
     lags = [{"relay": 3}, {"relay": 0}, {"relay": 1}, {"relay": None}, {"relay": 0}]
     # Two services share this server: each round asks twice.
-    with answering({"/v1/health": [{"lag": lag} for lag in lags for _ in range(2)]}) as url:
-        intake(url, seconds=1).wait_counted(shown.append)
+    answers = {"/v1/health": [{"lag": lag} for lag in lags for _ in range(2)]}
+    with answering(answers) as url, intake(url, seconds=1) as shop:
+        shop.wait_counted(shown.append)
     assert shown == [6, 0, 2, 0, 0, 0]
 
 
 def test_it_gives_up_when_nothing_moves_and_says_what_is_missing() -> None:
-    with answering({"/v1/intake/receipts": [receipts(accepted=1)]}) as url:
-        with pytest.raises(TapeError, match=rf"nothing has moved for {STALLED_SECONDS} s; 1 of 4 events"):
-            intake(url, seconds=50).wait_taken_in(Receipts(), 4, lambda _: None)
-    with answering({}) as url, pytest.raises(TapeError, match="answers 404"):
-        intake(url, seconds=50).wait_counted(lambda _: None)
+    stuck, silent = {"/v1/intake/receipts": [receipts(accepted=1)]}, dict[str, list[Any]]()
+    missing = rf"nothing has moved for {STALLED_SECONDS} s; 1 of 4 events"
+    with answering(stuck) as url, intake(url, seconds=50) as shop, pytest.raises(TapeError, match=missing):
+        shop.wait_taken_in(Receipts(), 4, lambda _: None)
+    with answering(silent) as url, intake(url, seconds=50) as shop, pytest.raises(TapeError, match="answers 404"):
+        shop.wait_counted(lambda _: None)
 
 
 def test_a_service_without_address_is_named() -> None:
