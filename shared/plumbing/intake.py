@@ -23,7 +23,8 @@ from shared.plumbing.cloudevents import CloudEvent, Malformed, problems_of, read
 from shared.plumbing.database import Document
 from shared.plumbing.journal import Cause, Draft, Ledger, Stale, Task
 from shared.plumbing.listening import Batch, Offsets, Record
-from shared.plumbing.telemetry import QUARANTINED, TAKEN, logger
+from shared.plumbing.settling import Unread, set_aside, settle
+from shared.plumbing.telemetry import TAKEN, logger
 
 Outcome = Literal["accepted", "duplicate", "early", "rejected"]
 Tallies = Counter[tuple[str, str, str]]
@@ -116,7 +117,7 @@ class IntakeDesk:
     async def take(self, batch: Batch) -> Offsets:
         """Listener: take one poll of the intake topic."""
         items = [self._read(record) for records in batch.values() for record in records]
-        await self._settle(items)
+        await settle(items, self._attempt)
         return {partition: records[-1].offset + 1 for partition, records in batch.items()}
 
     def forget(self) -> None:
@@ -130,7 +131,7 @@ class IntakeDesk:
             body = event.model_dump_json(exclude_none=True).encode()
             place = f"http/{hashlib.sha256(body).hexdigest()[:32]}"
             items.append(self._understand(_Item(place, now, body, event)))
-        await self._settle(items)
+        await settle(items, self._attempt)
         return [Receipt(item.event.id if item.event else None, item.type, item.outcome, item.reason) for item in items]
 
     def _read(self, record: Record) -> _Item:
@@ -167,23 +168,6 @@ class IntakeDesk:
                 values = [str(getattr(data, name)) for name in understood.data.IDENTITY]
                 item.identity = _hash(event.source, event.type, *values)
         return item
-
-    async def _settle(self, items: Sequence[_Item]) -> None:
-        """Take all in one transaction; after repeated lost races in halves, so that one event cannot hold up many."""
-        for _ in range(4):
-            try:
-                await self._attempt(items)
-            except Stale:
-                continue
-            else:
-                return
-        if len(items) > 1:
-            middle = len(items) // 2
-            await self._settle(items[:middle])
-            await self._settle(items[middle:])
-            return
-        log.warning("event could not be committed in four attempts, trying again later", place=items[0].place)
-        raise Stale(items[0].place)
 
     async def _attempt(self, items: Sequence[_Item]) -> None:
         for item in items:
@@ -312,24 +296,9 @@ class IntakeDesk:
             draft.write("tallies", UpdateOne({"_id": name}, change, upsert=True))
 
     def _quarantine(self, draft: Draft, item: _Item, now: datetime) -> None:
-        topic = item.place.split("/", maxsplit=1)[0]
-        QUARANTINED.labels(topic).inc()
-        draft.write(
-            "quarantine",
-            UpdateOne(
-                {"_id": item.place},
-                {
-                    "$setOnInsert": {
-                        "source": item.source,
-                        "event": item.event.id if item.event else None,
-                        "type": item.type,
-                        "reason": item.reason,
-                        "received": now,
-                        "sealed": self._ledger.seal.close(item.raw, f"quarantine/{item.place}"),
-                    }
-                },
-                upsert=True,
-            ),
+        event = item.event.id if item.event else None
+        set_aside(
+            draft, self._ledger.seal, Unread(item.place, item.raw, item.reason, item.source, item.type, event), now
         )
 
     async def sweep(self) -> int:
