@@ -1,0 +1,24 @@
+"""Go on with a case that waited for the customer."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends
+from fastapi.responses import JSONResponse
+
+from services.feedback.commands.steps import Step, take_step
+from services.feedback.model.own_desk import resume
+from services.feedback.views.case_file import CaseFile
+from shared.contracts.envelope import Code
+from shared.plumbing.commands import Asked, asked
+from shared.plumbing.journal import Ledger
+
+
+def routes(ledger: Ledger) -> APIRouter:
+    """POST /v1/cases/{case_id}/resume."""
+    router = APIRouter(prefix="/v1/cases", tags=["steps"])
+
+    @router.post("/{case_id}/resume", response_model=CaseFile, summary="Go on after waiting")
+    async def post_resume_case(case_id: Code, body: Step, request: Annotated[Asked, Depends(asked)]) -> JSONResponse:
+        return await take_step(ledger, case_id, request, body, resume)
+
+    return router

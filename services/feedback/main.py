@@ -1,0 +1,69 @@
+"""The feedback service, as one list: what it stores, hears, says and shows."""
+
+import functools
+from pathlib import Path
+
+import yaml
+
+from services.feedback.commands import (
+    acknowledge_case,
+    assign_case,
+    close_case,
+    open_case,
+    pause_case,
+    record_outside_step,
+    reopen_case,
+    resolve_case,
+    respond_to_case,
+    resume_case,
+)
+from services.feedback.reactions import open_case_when_score_is_low
+from services.feedback.views import case_file
+from shared import policy
+from shared.contracts.catalogue import events_topic, intake_topic
+from shared.contracts.intake import FEEDBACK_INTAKE
+from shared.contracts.survey import SurveyResponded
+from shared.plumbing.app import Service
+from shared.plumbing.listening import Hearing
+from shared.plumbing.reacting import Reaction
+from shared.plumbing.settings import Settings
+from shared.plumbing.speaking import Speaking
+from shared.policy.low_score import LowScore
+
+PACKS = Path(policy.__file__).parent / "packs"
+STEPS = (
+    acknowledge_case,
+    assign_case,
+    respond_to_case,
+    pause_case,
+    resume_case,
+    resolve_case,
+    reopen_case,
+    close_case,
+)
+
+
+def build(settings: Settings) -> Service:
+    """Compose the service; must be called inside the running loop. Raises ValidationError for an unsound policy."""
+    speaking = Speaking("feedback", settings)
+    ledger, identity = speaking.ledger, speaking.identity
+    low_score = LowScore.model_validate(yaml.safe_load((PACKS / "low-score.yaml").read_text()))
+    desk = speaking.intake_desk([*open_case.understood(identity), *record_outside_step.understood(identity)])
+    reaction = Reaction(
+        ledger, open_case_when_score_is_low.reacting(low_score, identity), settings.max_dead_letters_in_a_row
+    )
+    intake, responses = intake_topic(settings.topic_prefix, "feedback"), events_topic(settings.topic_prefix, "survey")
+    return speaking.service(
+        description="Complaints, inquiries, suggestions and praise, from opening until they are closed.",
+        routers=[
+            open_case.routes(ledger, identity),
+            *(step.routes(ledger) for step in STEPS),
+            case_file.routes(ledger),
+        ],
+        hearings=[
+            Hearing("feedback-intake", [intake], desk),
+            Hearing(f"feedback-{open_case_when_score_is_low.NAME}", [responses], reaction),
+        ],
+        hears_types={intake: FEEDBACK_INTAKE, responses: (SurveyResponded,)},
+        prepare=[functools.partial(case_file.prepare, ledger)],
+    )

@@ -1,0 +1,1 @@
+"""What this service does when another says something: one policy, one file."""

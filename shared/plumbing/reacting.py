@@ -1,0 +1,144 @@
+"""Acting because of what another of our services said: reactions (ARCHITECTURE §6).
+
+A reaction has a consumer group of its own, apart from projections, so that a rebuild never acts again. What it creates
+has an id derived from the event; so an event delivered again, also after a kill between commit and offset, meets what
+is there already and changes nothing. Effects, and records that could not be read, are written in one transaction
+before Kafka is told of the offsets.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from pydantic import ValidationError
+
+from shared.contracts.decision import Refusal, TooEarly
+from shared.contracts.envelope import Envelope, Event
+from shared.plumbing.cloudevents import Malformed, parse_json, problems_of
+from shared.plumbing.committer import TooManyDeadLetters
+from shared.plumbing.journal import Cause, Draft, Ledger, Task
+from shared.plumbing.listening import Batch, Offsets, Record
+from shared.plumbing.settling import Unread, set_aside, settle
+from shared.plumbing.telemetry import logger
+
+log = logger("reacting")
+
+
+@dataclass(frozen=True)
+class Told:
+    """An event of ours as heard: its envelope, and its data as the class that was asked for."""
+
+    envelope: Envelope
+    event: Any
+
+
+@dataclass(frozen=True)
+class Reacting:
+    """What is heard, and what follows from it at `now`: a task, or None if nothing does. Must be pure."""
+
+    name: str
+    hears: type[Event]
+    react: Callable[[Told, datetime], Task[Any] | None]
+
+
+@dataclass
+class _Item:
+    """One record on its way through a batch."""
+
+    place: str
+    raw: bytes
+    told: Told | None = None
+    unread: str | None = None
+    type: str = "?"
+    task: Task[Any] | None = None
+
+
+class Reaction:
+    """The `Listener` of one reaction. Types it does not hear pass by; what cannot be read is set aside."""
+
+    def __init__(self, ledger: Ledger, reacting: Reacting, max_dead_letters_in_a_row: int) -> None:
+        self._ledger = ledger
+        self._reacting = reacting
+        self._max_poison = max_dead_letters_in_a_row
+        self._poison_in_a_row = 0
+
+    async def take(self, batch: Batch) -> Offsets:
+        """Act on one poll. Raises TooManyDeadLetters, Stale and database errors; then it is called again."""
+        items = [self._read(record) for records in batch.values() for record in records]
+        poison = self._poison_after(items)
+        await settle([item for item in items if item.told is not None or item.unread is not None], self._attempt)
+        self._poison_in_a_row = poison
+        return {partition: records[-1].offset + 1 for partition, records in batch.items()}
+
+    def forget(self) -> None:
+        """Nothing is assumed about partitions here: what was created tells what was heard."""
+
+    def _read(self, record: Record) -> _Item:
+        item = _Item(f"{record.topic}/{record.partition}/{record.offset}", record.value or b"")
+        try:
+            envelope = _envelope(record)
+            item.type = envelope.type
+            if envelope.type == self._reacting.hears.TYPE:
+                item.told = Told(envelope, self._reacting.hears.model_validate(envelope.data))
+        except Malformed as error:
+            item.unread = str(error)
+        except ValidationError as error:
+            item.unread = problems_of(error)
+        return item
+
+    def _poison_after(self, items: Sequence[_Item]) -> int:
+        """How many in a row stand at the end. Raises TooManyDeadLetters when there were ever more than allowed."""
+        in_a_row = self._poison_in_a_row
+        for item in items:
+            in_a_row = in_a_row + 1 if item.unread is not None else 0
+            if in_a_row > self._max_poison:
+                raise TooManyDeadLetters(
+                    f"{in_a_row} records in a row cannot be read, the last at {item.place}: {item.unread}; "
+                    "nothing of it was set aside, since the fault is more likely ours"
+                )
+        return in_a_row
+
+    async def _attempt(self, items: Sequence[_Item]) -> None:
+        now = self._ledger.clock.now()
+        draft = Draft()
+        for item in items:
+            item.task = None if item.told is None else self._reacting.react(item.told, now)
+        await self._ledger.load(draft, [item.task for item in items if item.task is not None])
+        for item in items:
+            reason = item.unread or self._decide(draft, item, now)
+            if reason is not None:
+                log.warning("record set aside", reaction=self._reacting.name, place=item.place, reason=reason)
+                told = item.told.envelope if item.told is not None else None
+                source, event = (told.source, told.id) if told is not None else ("?", None)
+                set_aside(draft, self._ledger.seal, Unread(item.place, item.raw, reason, source, item.type, event), now)
+        await self._ledger.commit(draft)
+
+    def _decide(self, draft: Draft, item: _Item, now: datetime) -> str | None:
+        """Note what follows; or answer the reason why nothing can, for the record to be set aside with it."""
+        if item.told is None or item.task is None:
+            return None
+        told = item.told.envelope
+        cause = Cause(f"reaction:{self._reacting.name}", told.correlationid or told.id, told.id, told.traceparent)
+        try:
+            self._ledger.decide(draft, item.task, now, cause)
+        except (Refusal, TooEarly) as refusal:
+            return str(refusal)
+        except Exception as error:
+            # A fault of ours must not hold up the events behind it: this one is kept, with its reason.
+            log.exception("rule failed", reaction=self._reacting.name, place=item.place)
+            return f"internal fault: {type(error).__name__}"
+        return None
+
+
+def _envelope(record: Record) -> Envelope:
+    """The envelope of one of our own events, distrusted all the same. Raises Malformed and ValidationError."""
+    if record.value is None:
+        raise Malformed("the record has no value")
+    content = parse_json(record.value)
+    if not isinstance(content, dict):
+        raise Malformed("an event is a JSON object")
+    envelope = Envelope.model_validate(content)
+    if record.key != envelope.partitionkey.encode():
+        raise Malformed("the record's key is not the event's partitionkey")
+    return envelope

@@ -1,0 +1,1 @@
+"""Policies as data: what the packs declare, and the pure rules that read them."""
