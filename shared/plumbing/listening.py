@@ -8,7 +8,7 @@ batch be given up (shutdown, revoked partitions), the partition is rewound befor
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, Protocol, TypeAlias
 
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, ConsumerRecord, TopicPartition
@@ -167,6 +167,26 @@ class Hearing(ConsumerRebalanceListener):  # type: ignore[misc]
         if total == 0:
             self.progressed_at = time.monotonic()
         return total
+
+    def partitions(self, topics: Collection[str]) -> list[TopicPartition]:
+        """All partitions of topics, as far as the consumer knows them; empty while there is no consumer."""
+        consumer = self._find_consumer()
+        if consumer is None:
+            return []
+        return [
+            TopicPartition(topic, partition)
+            for topic in topics
+            for partition in sorted(consumer.partitions_for_topic(topic) or ())
+        ]
+
+    async def bounds(self, partitions: Collection[TopicPartition]) -> dict[TopicPartition, tuple[int, int]]:
+        """First offset and end of each partition's log; empty while there is no consumer. Raises KafkaError."""
+        consumer = self._find_consumer()
+        if consumer is None:
+            return {}
+        starts = await consumer.beginning_offsets(list(partitions))
+        ends = await consumer.end_offsets(list(partitions))
+        return {partition: (starts[partition], ends[partition]) for partition in partitions}
 
     def silent_for(self) -> float:
         """Seconds since the last progress, or since the last time nothing was waiting."""

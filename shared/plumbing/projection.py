@@ -43,15 +43,16 @@ class Heard:
     said: Event | None
 
     def day(self, moment: datetime) -> str:
-        """Local date of an instant, as YYYY-MM-DD. Raises Unfit outside the calendar."""
+        """Local date of an instant, as YYYY-MM-DD. Raises Unfit outside the years 1000 to 8999."""
         return local_day(moment, self.zone)
 
     def next_midnight(self, moment: datetime) -> str:
-        """The day whose first local instant is the first midnight at or after `moment`. Raises Unfit."""
+        """The day whose first local instant is the first midnight at or after `moment`. Raises Unfit as `day` does."""
         local = _local(moment, self.zone)
+        day = local.date().isoformat()
         if local.hour or local.minute or local.second or local.microsecond:
-            return days_after(local.date().isoformat(), 1)
-        return local.date().isoformat()
+            return days_after(day, 1)
+        return day
 
 
 class Family(Protocol):
@@ -93,23 +94,20 @@ class Projection(Protocol):
 
 
 def _local(moment: datetime, zone: ZoneInfo) -> datetime:
-    try:
-        return moment.astimezone(zone)
-    except OverflowError as error:
-        raise Unfit("a time lies outside the calendar") from error
+    # Four digits keep dates in order as texts, and leave room at both ends for offsets and periods.
+    if not 1000 <= moment.year < 9000:
+        raise Unfit("a time lies outside the years 1000 to 8999")
+    return moment.astimezone(zone)
 
 
 def local_day(moment: datetime, zone: ZoneInfo) -> str:
-    """Local date of an instant, as YYYY-MM-DD. Raises Unfit outside the calendar."""
+    """Local date of an instant, as YYYY-MM-DD. Raises Unfit outside the years 1000 to 8999."""
     return _local(moment, zone).date().isoformat()
 
 
 def days_after(day: str, days: int) -> str:
-    """The date so many days later. Raises Unfit outside the calendar."""
-    try:
-        return (date.fromisoformat(day) + timedelta(days=days)).isoformat()
-    except OverflowError as error:
-        raise Unfit("a date lies outside the calendar") from error
+    """The date so many days later."""
+    return (date.fromisoformat(day) + timedelta(days=days)).isoformat()
 
 
 @lru_cache(maxsize=1_000)

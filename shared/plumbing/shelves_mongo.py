@@ -5,16 +5,11 @@ from contextlib import asynccontextmanager
 
 from aiokafka import TopicPartition
 
-from shared.plumbing.cells import Cut, values_from
+from shared.plumbing.cells import values_from
 from shared.plumbing.database import Client, Collection, Database, Document, Session
 from shared.plumbing.projection import Fact
-from shared.plumbing.store import Cell, Change, Cursor, Page
-from shared.plumbing.store_mongo import (
-    change_of,
-    changes_between,
-    collection_name,
-    page_of,
-)
+from shared.plumbing.store import Cell, CellsWanted, Change, Cursor, Page
+from shared.plumbing.store_mongo import change_of, changes_between, collection_name, page_of
 from shared.plumbing.undo import undone
 
 FACTS_AT_ONCE = 1_000
@@ -54,31 +49,27 @@ class MongoMoment:
             )
         return cursors
 
-    async def live(self, projection: str, cut: Cut, first: str, last: str, family: str) -> AsyncIterator[Cell]:
-        prefix = f"{projection}|{','.join(cut)}|"
+    async def live(self, wanted: CellsWanted) -> AsyncIterator[Cell]:
+        prefix = f"{wanted.projection}|{','.join(wanted.cut)}|"
         # `}` comes right after the separator `|`, so this is every key of the months asked for.
         found = self._of("cells").find(
-            {"_id": {"$gte": f"{prefix}{first}|", "$lt": f"{prefix}{last}}}"}},
-            {f"m.{family}": 1, "d": 1},
+            {"_id": {"$gte": f"{prefix}{wanted.first}|", "$lt": f"{prefix}{wanted.last}}}"}},
+            _sums(wanted),
             session=self._session,
         )
         async for document in found:
             _, _, month, _, values = document["_id"].split("|", 4)
-            yield _cell(month, values, document, family)
+            yield _cell(month, values, document, wanted.family)
 
-    async def dated(
-        self, projection: str, cut: Cut, after: str, first: str, last: str, family: str
-    ) -> AsyncIterator[Cell]:
-        prefix = f"{projection}|{','.join(cut)}"
+    async def dated(self, wanted: CellsWanted, after: str) -> AsyncIterator[Cell]:
+        prefix = f"{wanted.projection}|{','.join(wanted.cut)}"
         found = self._of("dated").find(
-            {"_id": {"$gte": f"{prefix}|{after}}}", "$lt": f"{prefix}}}"}},
-            {f"m.{family}": 1, "d": 1},
-            session=self._session,
+            {"_id": {"$gte": f"{prefix}|{after}}}", "$lt": f"{prefix}}}"}}, _sums(wanted), session=self._session
         )
         async for document in found:
             _, _, _, month, _, values = document["_id"].split("|", 5)
-            if first <= month <= last:
-                yield _cell(month, values, document, family)
+            if wanted.first <= month <= wanted.last:
+                yield _cell(month, values, document, wanted.family)
 
     async def facts(self, projection: str, after: str, as_of: str | None) -> AsyncIterator[tuple[str, Fact]]:
         known: Document = {"_id": {"$gt": after}, "born": {"$ne": None}}
@@ -111,6 +102,11 @@ class MongoMoment:
             return None
         found = self._of("changes").find(changes_between(projection, subject, subject), session=self._session)
         return page_of(document), [change_of(change) async for change in found.sort("_id", 1)]
+
+
+def _sums(wanted: CellsWanted) -> Document:
+    """Fields to read; days are left out where whole months will do."""
+    return {f"m.{wanted.family}": 1, "d": 1} if wanted.days else {f"m.{wanted.family}": 1}
 
 
 def _cell(month: str, values: str, document: Document, family: str) -> Cell:

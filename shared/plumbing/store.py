@@ -163,17 +163,29 @@ class Cell:
     days: Mapping[str, Mapping[str, int]]
 
 
+@dataclass(frozen=True)
+class CellsWanted:
+    """Which cells: months from `first` to `last`, both included (YYYY-MM); `days`: also the sums of single days."""
+
+    projection: str
+    family: str
+    cut: Cut
+    first: str
+    last: str
+    days: bool
+
+
 class Moment(Protocol):
     """Read side, frozen at one moment: all that is read belongs together."""
 
     async def cursors(self) -> Mapping[TopicPartition, Cursor]: ...
 
-    def live(self, projection: str, cut: Cut, first: str, last: str, family: str) -> AsyncIterator[Cell]:
-        """Cells with months from `first` to `last`, both included (YYYY-MM), of one family."""
+    def live(self, wanted: CellsWanted) -> AsyncIterator[Cell]:
+        """Cells of what is known now."""
         ...
 
-    def dated(self, projection: str, cut: Cut, after: str, first: str, last: str, family: str) -> AsyncIterator[Cell]:
-        """The same, of what was recorded after the day `after` (YYYY-MM-DD)."""
+    def dated(self, wanted: CellsWanted, after: str) -> AsyncIterator[Cell]:
+        """Cells of what was recorded after the day `after` (YYYY-MM-DD)."""
         ...
 
     def facts(self, projection: str, after: str, as_of: str | None) -> AsyncIterator[tuple[str, Fact]]:

@@ -8,9 +8,20 @@ from typing import Any
 
 from aiokafka import TopicPartition
 
-from shared.plumbing.cells import Cut, Sums, cut_of, merge, values_from
+from shared.plumbing.cells import Sums, merge, values_from
 from shared.plumbing.projection import Fact
-from shared.plumbing.store import Cell, Change, Cursor, CursorMoved, Move, Page, Parked, Quarantined, Writes
+from shared.plumbing.store import (
+    Cell,
+    CellsWanted,
+    Change,
+    Cursor,
+    CursorMoved,
+    Move,
+    Page,
+    Parked,
+    Quarantined,
+    Writes,
+)
 from shared.plumbing.undo import undone
 
 
@@ -19,10 +30,10 @@ class MemoryStore:
 
     def __init__(self) -> None:
         self._cursors: dict[TopicPartition, Cursor] = {}
-        self._pages: dict[str, dict[str, Page]] = {}
-        self._changes: dict[tuple[str, str], list[Change]] = {}
-        self._live: dict[str, Sums] = {}
-        self._dated: dict[str, Sums] = {}
+        self.shelves: dict[str, dict[str, Page]] = {}
+        self.changes: dict[tuple[str, str], list[Change]] = {}
+        self.live: dict[str, Sums] = {}
+        self.dated: dict[str, Sums] = {}
         self._parked: dict[tuple[str, str, int], Parked] = {}
         self.quarantined: dict[str, Quarantined] = {}
 
@@ -40,7 +51,7 @@ class MemoryStore:
             shelf: {
                 subject: copy.deepcopy(page)
                 for subject in subjects
-                if (page := self._pages.get(shelf, {}).get(subject)) is not None
+                if (page := self.shelves.get(shelf, {}).get(subject)) is not None
             }
             for shelf, subjects in wanted.items()
         }
@@ -60,18 +71,18 @@ class MemoryStore:
             self._cursors[place] = Cursor(move.next, move.was.epoch, move.recorded)
         for shelf, pages in writes.new.items():
             for page in pages:
-                if page.subject in self._pages.setdefault(shelf, {}):
+                if page.subject in self.shelves.setdefault(shelf, {}):
                     raise AssertionError(f"{shelf}/{page.subject} was inserted twice")
-                self._pages[shelf][page.subject] = copy.deepcopy(page)
+                self.shelves[shelf][page.subject] = copy.deepcopy(page)
         for shelf, pages in writes.changed.items():
             for page in pages:
-                self._pages[shelf][page.subject] = copy.deepcopy(page)
+                self.shelves[shelf][page.subject] = copy.deepcopy(page)
         for change in writes.changes:
-            self._changes.setdefault((change.projection, change.subject), []).append(copy.deepcopy(change))
+            self.changes.setdefault((change.projection, change.subject), []).append(copy.deepcopy(change))
         for key, sums in writes.live.items():
-            merge(self._live, key, sums)
+            merge(self.live, key, sums)
         for key, sums in writes.dated.items():
-            merge(self._dated, key, sums)
+            merge(self.dated, key, sums)
         for parked in writes.park:
             self._parked[parked.shelf, parked.subject, parked.revision] = parked
         for unparked in writes.unpark:
@@ -83,10 +94,10 @@ class MemoryStore:
         """Everything but cursors' epochs, comparable: two stores with equal contents counted the same."""
         return {
             "next": {place: cursor.next for place, cursor in self._cursors.items()},
-            "pages": {shelf: dict(sorted(pages.items())) for shelf, pages in self._pages.items() if pages},
-            "changes": self._changes,
-            "live": _shown(self._live),
-            "dated": _shown(self._dated),
+            "pages": {shelf: dict(sorted(pages.items())) for shelf, pages in self.shelves.items() if pages},
+            "changes": self.changes,
+            "live": _shown(self.live),
+            "dated": _shown(self.dated),
             "parked": sorted(self._parked),
             "quarantined": sorted(self.quarantined),
         }
@@ -105,27 +116,27 @@ class _MemoryMoment:
     async def cursors(self) -> dict[TopicPartition, Cursor]:
         return await self._store.cursors()
 
-    async def live(self, projection: str, cut: Cut, first: str, last: str, family: str) -> AsyncIterator[Cell]:
-        for key, sums in self._store._live.items():  # noqa: SLF001 - the same module's own store
-            name, dimensions, month, _, values = key.split("|", 4)
-            if name == projection and _cut(dimensions) == cut and first <= month <= last:
-                yield _cell(month, values, sums, family)
+    async def live(self, wanted: CellsWanted) -> AsyncIterator[Cell]:
+        for key, sums in self._store.live.items():
+            name, cut, month, _, values = key.split("|", 4)
+            if (name, cut) == (wanted.projection, ",".join(wanted.cut)) and wanted.first <= month <= wanted.last:
+                yield _cell(month, values, sums, wanted.family)
 
-    async def dated(
-        self, projection: str, cut: Cut, after: str, first: str, last: str, family: str
-    ) -> AsyncIterator[Cell]:
-        for key, sums in self._store._dated.items():  # noqa: SLF001 - the same module's own store
-            name, dimensions, recorded, month, _, values = key.split("|", 5)
-            if name == projection and _cut(dimensions) == cut and recorded > after and first <= month <= last:
-                yield _cell(month, values, sums, family)
+    async def dated(self, wanted: CellsWanted, after: str) -> AsyncIterator[Cell]:
+        for key, sums in self._store.dated.items():
+            name, cut, recorded, month, _, values = key.split("|", 5)
+            if (name, cut) != (wanted.projection, ",".join(wanted.cut)) or recorded <= after:
+                continue
+            if wanted.first <= month <= wanted.last:
+                yield _cell(month, values, sums, wanted.family)
 
     async def facts(self, projection: str, after: str, as_of: str | None) -> AsyncIterator[tuple[str, Fact]]:
         store = self._store
-        for subject, page in sorted(store._pages.get(projection, {}).items()):  # noqa: SLF001 - own store
+        for subject, page in sorted(store.shelves.get(projection, {}).items()):
             if subject <= after or page.fact is None or (as_of is not None and (page.born or "") > as_of):
                 continue
             fact = page.fact
-            for change in reversed(store._changes.get((projection, subject), [])):  # noqa: SLF001 - own store
+            for change in reversed(store.changes.get((projection, subject), [])):
                 if as_of is not None and change.day > as_of:
                     fact = undone(fact, change.undo)
             yield subject, fact
@@ -134,11 +145,7 @@ class _MemoryMoment:
         found = (await self._store.pages({projection: [subject]}))[projection].get(subject)
         if found is None:
             return None
-        return found, self._store._changes.get((projection, subject), [])  # noqa: SLF001 - own store
-
-
-def _cut(dimensions: str) -> Cut:
-    return cut_of(dimensions.split(",")) if dimensions else ()
+        return found, self._store.changes.get((projection, subject), [])
 
 
 def _cell(month: str, values: str, sums: Sums, family: str) -> Cell:

@@ -124,13 +124,12 @@ class MongoStore:
             async with await session.start_transaction(read_concern=SNAPSHOT, write_concern=MAJORITY):
                 await self._move(moves, session)
                 await self._write(writes, session)
-        except PyMongoError as error:
-            await self._drop_session()
-            if any(error.has_error_label(label) for label in UNCERTAIN):
-                raise Interrupted(f"{type(error).__name__}: {error}") from error
+        except CursorMoved:
             raise
-        except Interrupted:
+        except BaseException as error:
             await self._drop_session()
+            if isinstance(error, PyMongoError) and any(error.has_error_label(label) for label in UNCERTAIN):
+                raise Interrupted(f"{type(error).__name__}: {error}") from error
             raise
 
     async def close(self) -> None:

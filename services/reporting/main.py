@@ -1,0 +1,93 @@
+"""The reporting service, as one list: what it counts, hears and shows."""
+
+import functools
+import socket
+
+from services.reporting.configuration import definitions, dimensions
+from services.reporting.metrics.catalogue import catalogue_of
+from services.reporting.views import facts, metric_list, metric_numbers
+from services.reporting.views.asking import Counting, Office
+from services.reporting.watermarks import Watermarks
+from shared.contracts.catalogue import CATALOGUE, dead_letters_topic, events_topic, watermarks_topic
+from shared.plumbing.app import Service
+from shared.plumbing.clock import SystemClock
+from shared.plumbing.committer import BatchCommitter
+from shared.plumbing.counting import UNPROJECTED, Counter
+from shared.plumbing.database import open_client
+from shared.plumbing.listening import Hearing
+from shared.plumbing.reading import Reader
+from shared.plumbing.relay import Relay
+from shared.plumbing.sealing import Seal
+from shared.plumbing.settings import Settings
+from shared.plumbing.shelves_mongo import MongoShelves
+from shared.plumbing.store_mongo import MongoStore
+
+LOOK_AT_LOGS_EVERY_S = 2.0
+
+
+def build(settings: Settings) -> Service:
+    """Compose the service; must be called inside the running loop."""
+    client, clock = open_client(settings.mongo), SystemClock()
+    database = client[f"{settings.database_prefix}reporting"]
+    seal = Seal(bytes.fromhex(settings.keys.master_key.get_secret_value()))
+    topics = [events_topic(settings.topic_prefix, speaker) for speaker in ("customer", "survey", "feedback")]
+    types = [entry.event for entry in CATALOGUE.values()]
+    cuts = dimensions().cuts
+    countings, hearings, stores, prepare = {}, [], [], []
+    for definition in definitions():
+        catalogue = catalogue_of(definition)
+        store = MongoStore(client, database, seal, name=definition.set_name, owner=socket.gethostname())
+        reader = Reader(types, catalogue.projections, settings.local_zone)
+        counter = Counter(reader, catalogue.projections, cuts, settings.local_zone)
+        committer = BatchCommitter(counter, store, clock, max_dead_letters_in_a_row=settings.max_dead_letters_in_a_row)
+        hearing = Hearing(f"reporting-{definition.set_name}", topics, committer)
+        committer.ask_bounds_of(hearing.bounds)
+        hearings.append(hearing)
+        stores.append(store)
+        shelves = [*(projection.name for projection in catalogue.projections), UNPROJECTED]
+        prepare.append(functools.partial(store.prepare, shelves))
+        countings[definition.label] = Counting(catalogue, MongoShelves(client, database, name=definition.set_name))
+    office = Office(countings, cuts)
+    watermarks = Watermarks(database, topics, hearings[-1].bounds)
+    marks_topic = watermarks_topic(settings.topic_prefix)
+
+    async def parked() -> int:
+        return sum([(await store.counts())["parked"] for store in stores])
+
+    async def look_at_logs() -> None:
+        await watermarks.refresh_ends(lambda: hearings[-1].partitions(topics))
+
+    return Service(
+        name="reporting",
+        settings=settings,
+        client=client,
+        database=database,
+        description="Satisfaction, complaint, churn and repurchase numbers, exact and as of any day.",
+        routers=[
+            metric_list.routes(office),
+            metric_numbers.routes(office, watermarks, settings.local_zone),
+            facts.routes(office),
+        ],
+        hearings=[*hearings, Hearing("reporting-watermarks", [marks_topic], watermarks)],
+        hears_types={
+            topic: tuple(
+                entry.event
+                for entry in CATALOGUE.values()
+                if "reporting" in entry.listeners and events_topic(settings.topic_prefix, entry.speaker) == topic
+            )
+            for topic in topics
+        },
+        relay=Relay(
+            client,
+            database,
+            clock,
+            kafka=settings.kafka,
+            events_topic=None,
+            dead_letters_topic=dead_letters_topic(settings.topic_prefix),
+            watermarks_topic=marks_topic,
+            service="reporting",
+        ),
+        prepare=prepare,
+        chores={LOOK_AT_LOGS_EVERY_S: look_at_logs},
+        parked=parked,
+    )

@@ -1,0 +1,1 @@
+"""Metrics: one file per theme with fold, what a fact counts, and the formulas."""

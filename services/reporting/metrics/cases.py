@@ -1,0 +1,149 @@
+"""Cases as facts: when they were opened, answered, resolved, reopened and closed, cycle by cycle."""
+
+from collections.abc import Iterable, Sequence
+
+from services.reporting.configuration import Definition
+from services.reporting.metrics.statistics import LogBuckets
+from shared.contracts.envelope import Event
+from shared.contracts.feedback import (
+    SAYS,
+    CaseClosed,
+    CaseOpened,
+    CaseReopened,
+    CaseResolved,
+    CaseResponded,
+    CaseStep,
+    ComplaintOpened,
+)
+from shared.plumbing.projection import Entry, Fact, Family, Heard, Point, Unfit, milliseconds
+
+DAY_MS = 24 * 3600 * 1000
+COUNTED = (CaseOpened, CaseResponded, CaseResolved, CaseReopened, CaseClosed)
+OPENING_DIMS = ("channel", "category", "product", "severity", "priority", "desk")
+
+
+class Complaints:
+    """Complaints by day of opening, of first resolving and of last resolving, with the dimensions of the opening.
+
+    Points: `opened`, `reopened` (ever) and `reply:b` (log bucket of the first human reply) on the day of opening;
+    `resolved` and `soon` (reopened within the window) on the day cycle 1 was resolved; `hours:b` on the day of the
+    last resolving whose time is known.
+    """
+
+    name = "complaints"
+
+    def __init__(self, buckets: LogBuckets, reopen_window_days: int) -> None:
+        self.buckets = buckets
+        self._window_ms = reopen_window_days * DAY_MS
+
+    def entries(self, fact: Fact) -> Sequence[Entry]:
+        return [(fact["dims"], fact)] if fact["complaint"] else []
+
+    def points(self, part: Sequence[Entry], whole: Fact) -> Iterable[Point]:
+        points = [("opened", whole["day"], 1)]
+        if whole["reopened"]:
+            points.append(("reopened", whole["day"], 1))
+        reply = reply_ms(whole)
+        if reply is not None:
+            points.append((f"reply:{self.buckets.of(reply)}", whole["day"], 1))
+        first = whole["cycles"].get("1", {}).get("resolved")
+        if first is not None:
+            points.append(("resolved", first["day"], 1))
+            if whole["reopened"] and min(whole["reopened"].values()) - first["at"] <= self._window_ms:
+                points.append(("soon", first["day"], 1))
+        last = last_known_resolution(whole)
+        if last is not None:
+            points.append((f"hours:{self.buckets.of(last['at'] - whole['at'])}", last["day"], 1))
+        return points
+
+
+class Verdicts:
+    """SLA verdicts of complaints by day of closing, with the priority at closing."""
+
+    name = "verdicts"
+
+    def entries(self, fact: Fact) -> Sequence[Entry]:
+        closed = fact["closed"]
+        if not fact["complaint"] or closed is None or closed["kept"] is None:
+            return []
+        if closed["priority"] is None:
+            return [(fact["dims"], closed)]
+        return [({**fact["dims"], "priority": closed["priority"]}, closed)]
+
+    def points(self, part: Sequence[Entry], whole: Fact) -> Iterable[Point]:
+        closed = whole["closed"]
+        points = [("closed", closed["day"], 1)]
+        if closed["kept"]:
+            points.append(("kept", closed["day"], 1))
+        return points
+
+
+def reply_ms(fact: Fact) -> int | None:
+    """Milliseconds from opening to the first human reply of cycle 1 (METRICS D12, wall clock); None: unanswered."""
+    replied = fact["cycles"].get("1", {}).get("replied")
+    return None if replied is None else replied - fact["at"]
+
+
+def last_known_resolution(fact: Fact) -> Fact | None:
+    """The resolving of the highest cycle whose time is known."""
+    known = [(int(cycle), steps["known"]) for cycle, steps in fact["cycles"].items() if "known" in steps]
+    return max(known, key=lambda item: item[0])[1] if known else None
+
+
+class Cases:
+    """Folds the life of cases. A step told again for its cycle replaces the earlier telling."""
+
+    name = "cases"
+    kind = CaseOpened.SUBJECT
+    hears: frozenset[type[Event]] = frozenset(
+        event
+        for event in SAYS
+        if issubclass(event, CaseOpened | CaseResponded | CaseResolved | CaseReopened | CaseClosed)
+    )
+
+    def __init__(self, definition: Definition) -> None:
+        buckets = LogBuckets(definition.percentile_bucket_ratio)
+        self.complaints = Complaints(buckets, definition.reopen_window_days)
+        self.verdicts = Verdicts()
+        self.families: Sequence[Family] = (self.complaints, self.verdicts)
+
+    def fold(self, fact: Fact | None, heard: Heard) -> Fact:
+        said = heard.said
+        if isinstance(said, CaseOpened):
+            return self._opened(fact, heard, said)
+        if fact is None or not isinstance(said, CaseStep):
+            raise Unfit("a step of a case that was never opened")
+        at = milliseconds(said.at)
+        if isinstance(said, CaseClosed):
+            closed = {"at": at, "day": heard.day(said.at), "kept": said.sla_kept, "priority": said.priority}
+            return {**fact, "closed": closed}
+        cycle = str(said.cycle)
+        if isinstance(said, CaseReopened):
+            return {**fact, "reopened": {**fact["reopened"], cycle: at}}
+        steps = dict(fact["cycles"].get(cycle, {}))
+        if isinstance(said, CaseResolved):
+            steps["resolved"] = {"at": at, "day": heard.day(said.at)}
+            if said.time_known:
+                steps["known"] = steps["resolved"]
+        elif isinstance(said, CaseResponded):
+            if not said.human:
+                return fact
+            steps["replied"] = min(at, steps.get("replied", at))
+        return {**fact, "cycles": {**fact["cycles"], cycle: steps}}
+
+    def _opened(self, fact: Fact | None, heard: Heard, said: CaseOpened) -> Fact:
+        dims = dict(said.dims)
+        for name in OPENING_DIMS:
+            value = getattr(said, name)
+            if value is not None:
+                dims[name] = value
+        former = fact or {"cycles": {}, "reopened": {}, "closed": None}
+        return {
+            **former,
+            "complaint": isinstance(said, ComplaintOpened),
+            "type": heard.type,
+            "day": heard.day(said.opened_at),
+            "at": milliseconds(said.opened_at),
+            "customer": said.customer_id,
+            "dims": dims,
+        }

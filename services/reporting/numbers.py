@@ -1,0 +1,168 @@
+"""From a question to a number: from cells where the cut and the window are ready, else from the facts themselves.
+
+Both ways end in the same tallies and the same formula. As of a day D: cells are what is known now less what was
+recorded after D; facts are undone to the end of D.
+"""
+
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+from services.reporting.metrics.metric import Answer, Metric, Range, Tally, Window
+from shared.plumbing.cells import Cut, Cuts, Values, cut_of, parts
+from shared.plumbing.projection import Fact, Projection
+from shared.plumbing.store import Cell, CellsWanted, Moment
+
+
+@dataclass(frozen=True)
+class Question:
+    """One metric, over a window, as of a day (None: now), by some dimensions, where others have given values."""
+
+    metric: Metric
+    window: Window
+    as_of: str | None = None
+    by: Cut = ()
+    where: Mapping[str, str] = field(default_factory=dict)
+    exact: bool = False
+
+    @property
+    def narrowing(self) -> dict[str, str]:
+        """Filters that the names of sums answer."""
+        return {name: value for name, value in self.where.items() if name in self.metric.named}
+
+    @property
+    def filters(self) -> dict[str, str]:
+        """Filters on dimensions."""
+        return {name: value for name, value in self.where.items() if name not in self.metric.named}
+
+
+@dataclass
+class Group:
+    """One value of the asked dimensions."""
+
+    dims: dict[str, str]
+    answer: Answer
+
+
+@dataclass
+class Number:
+    """The answer to a question."""
+
+    source: Literal["cells", "facts"]
+    total: Answer
+    groups: list[Group]
+
+
+async def number(moment: Moment, projection: Projection, cuts: Cuts, question: Question) -> Number:
+    """Compute the answer at one moment."""
+    metric = question.metric
+    refusal = metric.refuse(question.window)
+    if refusal is not None:
+        return Number("cells", Answer(None, 0, reason=refusal), [])
+    total_cut, group_cut = cut_of(question.filters), cut_of((*question.filters, *question.by))
+    ranges = metric.ranges(question.window)
+    if ranges is not None and not question.exact and {total_cut, group_cut} <= cuts.declared:
+        source: Literal["cells", "facts"] = "cells"
+        totals = await _from_cells(moment, question, total_cut, ranges)
+        groups = totals if total_cut == group_cut else await _from_cells(moment, question, group_cut, ranges)
+    else:
+        source = "facts"
+        totals, groups = await _from_facts(moment, projection, question, total_cut, group_cut)
+    total = next(iter(totals.values()), {})
+    return Number(
+        source,
+        metric.answer(total, question.narrowing),
+        _groups(question, group_cut, groups) if question.by else [],
+    )
+
+
+def _groups(question: Question, cut: Cut, tallies: Mapping[Values, Tally]) -> list[Group]:
+    groups = []
+    for values, tally in sorted(tallies.items()):
+        answer = question.metric.answer(tally, question.narrowing)
+        if answer.n or answer.more.get("unanswered"):
+            dims = dict(zip(cut, values, strict=True))
+            groups.append(Group({name: dims[name] for name in question.by}, answer))
+    return groups
+
+
+async def _from_cells(moment: Moment, question: Question, cut: Cut, ranges: Mapping[str, Range]) -> dict[Values, Tally]:
+    metric = question.metric
+    wanted = CellsWanted(
+        metric.projection,
+        metric.family.name,
+        cut,
+        min(start for start, _ in ranges.values())[:7],
+        max(end for _, end in ranges.values())[:7],
+        days=not all(start.endswith(("-00", "-01")) and end.endswith(("-99", "-01")) for start, end in ranges.values()),
+    )
+    matches = _matcher(cut, question.filters)
+    sums: dict[Values, dict[str, Tally]] = {}
+    await _add_cells(sums, moment.live(wanted), ranges, matches, 1)
+    if question.as_of is not None:
+        await _add_cells(sums, moment.dated(wanted, question.as_of), ranges, matches, -1)
+    return {values: metric.gather(found, question.window) for values, found in sums.items()}
+
+
+async def _add_cells(
+    sums: dict[Values, dict[str, Tally]],
+    cells: AsyncIterator[Cell],
+    ranges: Mapping[str, Range],
+    matches: Callable[[Values], bool],
+    sign: int,
+) -> None:
+    async for cell in cells:
+        if not matches(cell.values):
+            continue
+        found = sums.get(cell.values)
+        if found is None:
+            found = sums[cell.values] = {word: {} for word in ranges}
+        for word, (start, end) in ranges.items():
+            if start <= f"{cell.month}-01" and f"{cell.month}-99" < end:
+                _add(found[word], cell.total, sign)
+                continue
+            for day, amounts in cell.days.items():
+                if start <= f"{cell.month}-{day}" < end:
+                    _add(found[word], amounts, sign)
+
+
+async def _from_facts(
+    moment: Moment, projection: Projection, question: Question, total_cut: Cut, group_cut: Cut
+) -> tuple[dict[Values, Tally], dict[Values, Tally]]:
+    totals: dict[Values, Tally] = {}
+    groups: dict[Values, Tally] = {}
+    async for _, fact in moment.facts(projection.name, "", question.as_of):
+        _weigh(question, total_cut, fact, totals)
+        if question.by:
+            _weigh(question, group_cut, fact, groups)
+    return totals, groups
+
+
+def _weigh(question: Question, cut: Cut, fact: Fact, into: dict[Values, Tally]) -> None:
+    entries = question.metric.family.entries(fact)
+    if not entries:
+        return
+    matches = _matcher(cut, question.filters)
+    for values, part in parts(entries, cut).items():
+        if matches(values):
+            tally = question.metric.weigh(part, fact, question.window)
+            if tally:
+                _add(into.setdefault(values, {}), tally, 1)
+
+
+def weight(question: Question, fact: Fact) -> Tally:
+    """What one fact adds to the answer; empty when it is not behind it."""
+    into: dict[Values, Tally] = {}
+    _weigh(question, cut_of(question.filters), fact, into)
+    return {name: amount for tally in into.values() for name, amount in tally.items() if amount}
+
+
+def _matcher(cut: Cut, filters: Mapping[str, str]) -> Callable[[Values], bool]:
+    """Whether the values of a cut pass the filters."""
+    asked: Sequence[tuple[int, str]] = [(place, filters[name]) for place, name in enumerate(cut) if name in filters]
+    return lambda values: all(values[place] == value for place, value in asked)
+
+
+def _add(into: Tally, amounts: Mapping[str, int], sign: int) -> None:
+    for name, amount in amounts.items():
+        into[name] = into.get(name, 0) + sign * amount

@@ -1,0 +1,130 @@
+"""How far every topic is counted: what the speakers' watermarks promise, held against our cursors.
+
+A watermark says: everything recorded through T stands before this offset. Once the cursor has passed the offset, the
+partition is counted through T; until then only as far as its last counted event.
+"""
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from aiokafka import TopicPartition
+from pymongo import ReplaceOne
+
+from shared.contracts.envelope import moment_text, parse_moment
+from shared.plumbing.cloudevents import Malformed, parse_json
+from shared.plumbing.committer import Bounds
+from shared.plumbing.database import Database
+from shared.plumbing.listening import Batch
+from shared.plumbing.store import Cursor
+from shared.plumbing.telemetry import logger
+
+log = logger("watermarks")
+
+
+@dataclass(frozen=True)
+class Watermark:
+    """Everything recorded through `through` stands before offset `end`."""
+
+    through: datetime
+    end: int
+
+
+@dataclass(frozen=True)
+class Counted:
+    """How far one topic is counted; None: nothing of it yet."""
+
+    recorded_through: datetime | None
+    behind: int | None
+
+    def shown(self) -> dict[str, Any]:
+        through = None if self.recorded_through is None else moment_text(self.recorded_through)
+        return {"recorded_through": through, "behind": self.behind}
+
+
+class Watermarks:
+    """Listens to the watermarks of the topics we count and keeps the latest of each partition."""
+
+    def __init__(self, database: Database, topics: Collection[str], bounds: Bounds) -> None:
+        self._kept = database["watermarks"]
+        self._topics = frozenset(topics)
+        self._bounds = bounds
+        self._ends: dict[TopicPartition, int] = {}
+
+    def forget(self) -> None:
+        """Nothing is assumed about partitions."""
+
+    async def take(self, batch: Batch) -> dict[TopicPartition, int]:
+        """Keep the last watermark of each partition."""
+        marks: dict[TopicPartition, Watermark] = {}
+        for records in batch.values():
+            for record in records:
+                mark = await self._read(record.value)
+                if mark is not None:
+                    marks[mark[0]] = mark[1]
+        if marks:
+            await self._kept.bulk_write(
+                [
+                    ReplaceOne({"_id": f"{place.topic}/{place.partition}"}, vars(mark), upsert=True)
+                    for place, mark in marks.items()
+                ]
+            )
+        return {place: records[-1].offset + 1 for place, records in batch.items()}
+
+    async def _read(self, value: bytes | None) -> tuple[TopicPartition, Watermark] | None:
+        if value is None:
+            return None
+        try:
+            told = parse_json(value)
+            place = TopicPartition(told["topic"], int(told["partition"]))
+            through, end = parse_moment(told["recordedthrough"]), told.get("offset")
+        except (Malformed, KeyError, TypeError, ValueError) as error:
+            # A watermark only ever makes a number final; without it the number stays provisional.
+            log.warning("watermark not understood", error=type(error).__name__)
+            return None
+        if place.topic not in self._topics:
+            return None
+        if type(end) is not int:
+            # The relay has sent nothing there since it began, so what it promises stands before the present end.
+            found = await self._bounds([place])
+            if place not in found:
+                return None
+            end = found[place][1]
+        return place, Watermark(through, end)
+
+    async def refresh_ends(self, partitions: Callable[[], Collection[TopicPartition]]) -> None:
+        """Ask how long the logs are; run now and then."""
+        places = partitions()
+        if places:
+            self._ends = {place: end for place, (_, end) in (await self._bounds(places)).items()}
+
+    async def counted(self, cursors: Mapping[TopicPartition, Cursor]) -> dict[str, Counted]:
+        """How far each topic is counted, by these cursors."""
+        marks: dict[TopicPartition, Watermark] = {}
+        async for document in self._kept.find({}):
+            topic, _, partition = document["_id"].rpartition("/")
+            marks[TopicPartition(topic, int(partition))] = Watermark(document["through"], document["end"])
+        return {topic: counted_of(topic, cursors, marks, self._ends) for topic in sorted(self._topics)}
+
+
+def counted_of(
+    topic: str,
+    cursors: Mapping[TopicPartition, Cursor],
+    marks: Mapping[TopicPartition, Watermark],
+    ends: Mapping[TopicPartition, int],
+) -> Counted:
+    """How far one topic is counted: as far as its partition that is least so."""
+    places = {place for known in (cursors, marks, ends) for place in known if place.topic == topic}
+    through: list[datetime | None] = []
+    behind = 0
+    for place in places:
+        cursor, mark = cursors.get(place, Cursor(0, 0)), marks.get(place)
+        if mark is not None and cursor.next >= mark.end:
+            through.append(mark.through if cursor.recorded is None else max(mark.through, cursor.recorded))
+        elif cursor.recorded is not None or ends.get(place) != 0:
+            through.append(cursor.recorded)
+        behind += max(0, ends.get(place, cursor.next) - cursor.next)
+    known = [moment for moment in through if moment is not None]
+    earliest = min(known) if known and len(known) == len(through) else None
+    return Counted(earliest, behind if ends else None)
