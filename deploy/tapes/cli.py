@@ -53,12 +53,10 @@ def import_tape(
     data: DataOption = None,
 ) -> None:
     """Feed another company's data to the running system."""
-    if speed is not None and speed <= 0:
-        raise CannotContinue("--speed takes a number above 0: so many seconds of the tape in one second.")
     from deploy.tapes.addresses import find_addresses
 
-    manner = Manner(speed, times, shuffle, compression)
     try:
+        manner = Manner(speed, times, shuffle, compression)
         addresses = find_addresses(data)
         with progress_bars() as bars:
             outcome = play(

@@ -35,8 +35,8 @@ class IntakeWriter:
                 "linger.ms": 20,
                 "batch.size": 256 * 1024,
                 "queue.buffering.max.messages": 50_000,
-            },
-            logger=None,
+                "log_level": 2,  # It retries what passes, and tells each event's end; its own log disturbs the bars.
+            }
         )
         try:
             known = self._producer.list_topics(timeout=_CONNECT_SECONDS).topics

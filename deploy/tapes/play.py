@@ -64,6 +64,12 @@ class Manner:
     shuffle: int | None = None
     compression: str = "lz4"
 
+    def __post_init__(self) -> None:
+        if self.speed is not None and self.speed <= 0:
+            raise TapeError("the speed must be above 0: so many seconds of the tape in one second")
+        if self.speed is not None and self.shuffle is not None:
+            raise TapeError("a tape is either shuffled or played at a speed, not both")
+
 
 def play(
     tape_name: str,
@@ -127,8 +133,6 @@ def paced(
 
 def _arranged(playing: Playing, manner: Manner, outcome: Outcome, show: "_Bars") -> Iterator[Event]:
     """The tape's events in the manner asked for. Only when the order changes are all of them held in memory."""
-    if manner.speed is not None and manner.shuffle is not None:
-        raise TapeError("a tape is either shuffled or played at a speed, not both")
     note = _noted(outcome)
     if manner.speed is None and manner.shuffle is None:
         advance = show.steps("sent", playing.rows_about())

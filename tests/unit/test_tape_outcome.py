@@ -1,12 +1,7 @@
 """Following a playing: receipts and lag asked over HTTP, waiting without sleeping, figures compared, refusals told."""
 
-import json
-import threading
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
 from decimal import Decimal
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -22,38 +17,9 @@ from deploy.tapes.figures import Figure, check, compare
 from deploy.tapes.play import Outcome, Reject, paced
 from deploy.tapes.receipts import STALLED_SECONDS, Intake, Receipts
 from deploy.tapes.tape import Reference, load_tape
+from tests.foreign.answering import answering
 
 NOTHING = {"accepted": 0, "duplicate": 0, "early": 0, "rejected": 0}
-
-
-@contextmanager
-def answering(answers: dict[str, list[Any]]) -> Iterator[str]:
-    """A server whose every path gives its answers one after the other, the last one for ever; a number is a status."""
-    asked: Counter[str] = Counter()
-
-    class Answer(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            path = self.path.partition("?")[0]
-            said = answers.get(path, [404])
-            answer = said[min(asked[path], len(said) - 1)]
-            asked[path] += 1
-            status, body = (answer, "{}") if isinstance(answer, int) else (200, json.dumps(answer))
-            self.send_response(status)
-            self.end_headers()
-            self.wfile.write(body.encode())
-
-        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name is given
-            """Say nothing."""
-
-    server = HTTPServer(("127.0.0.1", 0), Answer)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}"
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
 
 
 def intake(url: str, *, seconds: int = 0) -> Intake:
