@@ -13,14 +13,18 @@ Scale = tuple[int, int]
 
 
 class Question(BaseModel):
-    """One question. `scored` ones (csat, nps, ces, rating) need a scale; `weight` counts in the index of METRICS D3."""
+    """One question. `scored` ones (csat, nps, ces, rating) need a scale; `weight` counts in the index of METRICS D3.
+
+    Part of events, so unknown fields are ignored here: adding one keeps `.v1`. The door where questions come in
+    refuses them.
+    """
 
     model_config = ConfigDict(
-        frozen=True, extra="forbid", alias_generator=to_camel, validate_by_name=True, validate_by_alias=True
+        frozen=True, extra="ignore", alias_generator=to_camel, validate_by_name=True, validate_by_alias=True
     )
     question: Code
     kind: Literal["csat", "nps", "ces", "rating", "choice", "comment"]
-    text: dict[str, str] = {}
+    text: dict[Literal["zh", "en"], Annotated[str, Field(min_length=1, max_length=2_000)]] = {}
     factor: Code | None = None
     weight: Annotated[int, Field(ge=0, le=1_000_000)] = 1
     scale: Scale | None = None

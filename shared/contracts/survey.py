@@ -7,6 +7,9 @@ from pydantic import Field
 from shared.contracts.envelope import Code, Dims, Event, Moment
 from shared.contracts.questions import Metric, Question
 
+Scoring = Literal["ratio_to_max", "linear"]
+"""How an answer becomes points of the index (METRICS D3): its share of the highest value (得分率), or of the way up."""
+
 
 class QuestionnairePublished(Event):
     """A version of a questionnaire is fixed: its questions, scales, factors and weights (S4-16)."""
@@ -16,7 +19,7 @@ class QuestionnairePublished(Event):
     questionnaire_id: Code
     code: Code
     version: Annotated[int, Field(ge=1)]
-    scoring: Literal["ratio_to_max", "linear"]
+    scoring: Scoring
     questions: list[Question]
 
 
@@ -29,7 +32,7 @@ class CampaignStarted(Event):
     code: Code
     questionnaire_id: Code
     questionnaire_version: int
-    scoring: Literal["ratio_to_max", "linear"] = "ratio_to_max"
+    scoring: Scoring = "ratio_to_max"
     questions: list[Question] = []
     product_lines: list[Code] = []
     closes_at: Moment | None = None
@@ -70,7 +73,7 @@ class SurveyResponded(Event):
     product_line: Code | None = None
     mode: Code = "web"
     answers: list[Answer]
-    scoring: Literal["ratio_to_max", "linear"] = "ratio_to_max"
+    scoring: Scoring = "ratio_to_max"
     index: int | None = None
     nps: int | None = None
     csat: int | None = None

@@ -1,0 +1,1 @@
+"""What people and foreign systems ask of this service: one file, one use case."""

@@ -1,0 +1,154 @@
+"""Judging answers: each must belong to a question and fit it. Every refusal names the question and what to do."""
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from pydantic import ValidationError
+
+from services.survey.model.questionnaire import require_ratio
+from shared.contracts.decision import Invalid
+from shared.contracts.intake import IntakeAnswer
+from shared.contracts.questions import Question
+from shared.contracts.survey import Scoring
+
+
+class QuestionUnknown(Invalid):
+    SLUG = "question-unknown"
+
+
+class AnsweredTwice(Invalid):
+    SLUG = "answered-twice"
+
+
+class AnswerMissing(Invalid):
+    SLUG = "answer-missing"
+
+
+class AnswerOfWrongKind(Invalid):
+    SLUG = "answer-of-wrong-kind"
+
+
+class AnswerOutsideScale(Invalid):
+    SLUG = "answer-outside-scale"
+
+
+class ChoiceNotOffered(Invalid):
+    SLUG = "choice-not-offered"
+
+
+class ScaleUnclear(Invalid):
+    SLUG = "scale-unclear"
+
+
+class NothingAnswered(Invalid):
+    SLUG = "nothing-answered"
+
+
+class Judged(NamedTuple):
+    """Answers that fit, by question code; values in the order in which the questions are asked."""
+
+    values: dict[str, int]
+    choices: dict[str, str]
+    comments: dict[str, str]
+
+
+def judge(answers: Sequence[IntakeAnswer], questions: Sequence[Question]) -> Judged:
+    """Match answers and questions. An answer that says nothing is a skipped question.
+
+    Raises QuestionUnknown, AnsweredTwice, AnswerMissing, AnswerOfWrongKind, AnswerOutsideScale, ChoiceNotOffered,
+    ScaleUnclear and NothingAnswered.
+    """
+    asked = {question.question: question for question in questions}
+    given: dict[str, IntakeAnswer] = {}
+    for answer in answers:
+        if answer.question not in asked:
+            known = ", ".join(list(asked)[:20])
+            raise QuestionUnknown(f"question {answer.question!r} is not asked here; the questions are {known}")
+        if answer.question in given:
+            raise AnsweredTwice(f"question {answer.question!r} is answered twice; send one answer to each question")
+        given[answer.question] = answer
+    judged = Judged({}, {}, {})
+    for name, question in asked.items():
+        if not (name in given and _judge_one(given[name], question, judged)) and question.required:
+            raise AnswerMissing(f"question {name!r} must be answered; send its {_form(question)}")
+    if not any(judged):
+        raise NothingAnswered("no question is answered; send at least one value, choice or comment")
+    return judged
+
+
+def _judge_one(answer: IntakeAnswer, question: Question, judged: Judged) -> bool:
+    """Note the answer; False when it says nothing."""
+    name, comment = question.question, (answer.comment or "").strip()
+    said = {"value": answer.value is not None, "choice": answer.choice is not None, "comment": bool(comment)}
+    form = _form(question)
+    wrong = [other for other, is_said in said.items() if is_said and other != form]
+    if wrong:
+        raise AnswerOfWrongKind(
+            f"question {name!r} is a {question.kind} question and takes a {form}, not a {wrong[0]}; "
+            f"send the {wrong[0]} under a question of its own kind"
+        )
+    if question.scale is not None:
+        _same_scale(answer, question)
+        if answer.value is not None:
+            low, high = question.scale
+            if not low <= answer.value <= high:
+                raise AnswerOutsideScale(
+                    f"question {name!r}: {answer.value} is outside its scale; send a whole number from {low} to {high}"
+                )
+            judged.values[name] = answer.value
+    elif answer.choice is not None:
+        if answer.choice not in question.choices:
+            offered = ", ".join(question.choices[:20])
+            raise ChoiceNotOffered(f"question {name!r} does not offer this choice; send one of {offered}")
+        judged.choices[name] = answer.choice
+    elif comment:
+        judged.comments[name] = comment
+    return said[form]
+
+
+def _form(question: Question) -> str:
+    """Which field of an answer this question takes."""
+    return question.kind if question.kind in ("choice", "comment") else "value"
+
+
+def _same_scale(answer: IntakeAnswer, question: Question) -> None:
+    """What the sender believes to be measured must be what was asked: a 9 on 0–10 is no 9 on 1–10."""
+    if answer.scale not in (None, question.scale) or answer.metric not in (None, question.kind):
+        low, high = question.scale or (0, 0)
+        raise ScaleUnclear(
+            f"question {question.question!r} is a {question.kind} question on the scale [{low}, {high}]; "
+            "leave metric and scale out, or send these"
+        )
+
+
+def questions_of(answers: Sequence[IntakeAnswer], scoring: Scoring) -> list[Question]:
+    """The questions that answers without a campaign imply: each scored one says its metric and scale itself.
+
+    Raises ScaleUnclear, and ScaleWithoutRatio of the questionnaire.
+    """
+    implied: dict[str, Question] = {}
+    for answer in answers:
+        question = _question_of(answer)
+        require_ratio(question, scoring)
+        implied.setdefault(answer.question, question)
+    return list(implied.values())
+
+
+def _question_of(answer: IntakeAnswer) -> Question:
+    fields: Mapping[str, object]
+    if answer.value is not None or answer.metric is not None or answer.scale is not None:
+        if answer.metric is None or answer.scale is None:
+            raise ScaleUnclear(
+                f"question {answer.question!r}: without a campaign an answer must say its metric "
+                '(csat, nps, ces or rating) and its scale, such as "scale": [1, 5]'
+            )
+        fields = {"kind": answer.metric, "scale": answer.scale, "factor": answer.factor, "weight": answer.weight}
+    elif answer.choice is not None:
+        fields = {"kind": "choice", "choices": [answer.choice]}
+    else:
+        fields = {"kind": "comment"}
+    try:
+        return Question.model_validate({"question": answer.question, **fields})
+    except ValidationError as error:
+        reason = error.errors(include_url=False, include_input=False)[0]["msg"].removeprefix("Value error, ")
+        raise ScaleUnclear(f"question {answer.question!r}: {reason}") from error

@@ -1,0 +1,41 @@
+"""The satisfaction index of METRICS D3 (加权满意度; ISO 10004, GB/T 19014-2019), exact until its one rounding."""
+
+from collections.abc import Iterable
+from fractions import Fraction
+
+from shared.contracts.questions import Scale
+from shared.contracts.survey import Scoring
+
+PARTS_OF_A_POINT = 10_000
+"""The index is kept in these: 84.0 points are 840,000."""
+
+
+def score(value: int, scale: Scale, scoring: Scoring) -> Fraction:
+    """Points from 0 to 100 of one answer inside its scale.
+
+    `ratio_to_max` (得分率): value over the highest; needs a scale from 0 or above. `linear`: the way from the lowest
+    to the highest.
+    """
+    low, high = scale
+    if scoring == "ratio_to_max":
+        return Fraction(100 * value, high)
+    return Fraction(100 * (value - low), high - low)
+
+
+def index(items: Iterable[tuple[int, Scale, int]], scoring: Scoring) -> int | None:
+    """Weighted mean of answered items (value, scale, weight), in 1/10,000 points, half up.
+
+    None where nothing that counts was answered; an item that was not answered leaves numerator and denominator.
+    """
+    total, weights = Fraction(0), 0
+    for value, scale, weight in items:
+        total += weight * score(value, scale, scoring)
+        weights += weight
+    if weights == 0:
+        return None
+    return half_up(total / weights * PARTS_OF_A_POINT)
+
+
+def half_up(value: Fraction) -> int:
+    """The nearest whole number, the higher of two that are equally near."""
+    return (2 * value.numerator + value.denominator) // (2 * value.denominator)

@@ -1,0 +1,1 @@
+"""What a screen or an API shows of questionnaires, campaigns and responses."""
