@@ -1,4 +1,4 @@
-"""Reading a question off a URL: metric, period, cut, day and definition; what is not understood is a problem document."""
+"""Reading a question off a URL: metric, period, cut, day, definition; what is not understood is a problem document."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -100,7 +100,7 @@ def question(
 
 def _day(parameters: Mapping[str, Any], name: str) -> str | None:
     text = parameters.get(name)
-    if text is None or text == "":
+    if not isinstance(text, str) or not text:
         return None
     try:
         day = date.fromisoformat(text)

@@ -15,7 +15,7 @@ from services.reporting.watermarks import Counted, Watermarks
 
 
 class Figure(BaseModel):
-    """A number and what it rests on. Rates are in percent, with `count` of `n`; further figures depend on the metric."""
+    """A number and what it rests on. Rates are percent, with `count` of `n`; further figures depend on the metric."""
 
     model_config = ConfigDict(extra="allow")
     value: Annotated[float | None, Field(description="null, with a `reason`, where there is nothing to divide by")]
