@@ -7,6 +7,7 @@ Sources: CloudEvents 1.0.2 core, JSON event format, Kafka and HTTP protocol bind
 
 import base64
 import binascii
+import math
 import re
 from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, Literal, Self
@@ -19,6 +20,10 @@ from shared.contracts.envelope import Moment
 
 _MEDIA_TYPE = r"^[A-Za-z0-9!#$&^_.+-]+/[A-Za-z0-9!#$&^_.+-]+\s*(;.*)?$"
 _EXTENSION = re.compile(r"[a-z0-9]+")
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\ufdd0-\ufdef\ufffe\uffff]")
+_QUOTED = re.compile(r'"((?:[^"\\]|\\.)*)"')
+_CHARSET = re.compile(r";\s*charset\s*=\s*\"?([^\s;\"]+)", re.IGNORECASE)
+_MAY_OVERFLOW = re.compile(rb"[eE]\+?\d{3}|\d{300}")
 _INT32 = 2**31
 NonEmpty = Annotated[str, Field(min_length=1, max_length=2_000)]
 
@@ -47,6 +52,9 @@ class CloudEvent(BaseModel):
 
     @model_validator(mode="after")
     def _extensions_fit(self) -> Self:
+        for name, value in self:
+            if name != "data" and isinstance(value, str) and _CONTROL.search(value):
+                raise ValueError(f"attribute {name[:40]!r} holds a control character, which no attribute may")
         for name, value in (self.model_extra or {}).items():
             if not _EXTENSION.fullmatch(name):
                 raise ValueError(f"attribute names are lower-case letters and digits, not {name[:40]!r}")
@@ -60,9 +68,21 @@ class CloudEvent(BaseModel):
 def parse_json(raw: bytes) -> Any:
     """Strict JSON. Raises Malformed for anything a lenient reader would let pass."""
     try:
-        return jiter.from_json(raw, allow_inf_nan=False, catch_duplicate_keys=True)
+        value = jiter.from_json(raw, allow_inf_nan=False, catch_duplicate_keys=True)
     except ValueError as error:
         raise Malformed(f"not valid JSON: {_without_values(str(error))}") from error
+    # The parser refuses the word Infinity, but reads 1e999 as that.
+    if _MAY_OVERFLOW.search(raw) and _is_endless(value):
+        raise Malformed("not valid JSON: a number is too large")
+    return value
+
+
+def _is_endless(value: Any) -> bool:
+    if isinstance(value, float):
+        return math.isinf(value)
+    if isinstance(value, dict):
+        return any(_is_endless(below) for below in value.values())
+    return isinstance(value, list) and any(_is_endless(below) for below in value)
 
 
 def _without_values(message: str) -> str:
@@ -88,6 +108,8 @@ def read_object(value: Any) -> CloudEvent:
     if not isinstance(value, dict):
         raise Malformed("a CloudEvent is a JSON object")
     attributes = dict(value)
+    if attributes.get("data_base64", "") is None:  # null says that a member is not there
+        del attributes["data_base64"]
     if "data_base64" in attributes:
         if "data" in attributes:
             raise Malformed("an event has data or data_base64, not both")
@@ -106,6 +128,8 @@ def read_batch(raw: bytes) -> list[CloudEvent]:
 def read_binary(attributes: Mapping[str, str], content_type: str | None, body: bytes) -> CloudEvent:
     """An event whose attributes came as headers (already without prefix, lower case). Raises Malformed."""
     document: dict[str, Any] = dict(attributes)
+    if "data" in document:
+        raise Malformed("data is no attribute; in binary mode it is the body")
     if content_type:
         document["datacontenttype"] = content_type
     if body:
@@ -120,12 +144,15 @@ def read_kafka(headers: Iterable[tuple[str, bytes | None]], value: bytes | None)
     texts: dict[str, str] = {}
     for name, raw in headers:
         if name.lower() == "content-type" or name.startswith("ce_"):
+            if name.lower() in texts:
+                raise Malformed(f"header {name[:40]} occurs twice")
             try:
                 texts[name.lower()] = (raw or b"").decode()
             except UnicodeDecodeError as error:
-                raise Malformed(f"header {name} is not UTF-8") from error
+                raise Malformed(f"header {name[:40]} is not UTF-8") from error
     content_type = texts.pop("content-type", None)
     if content_type is not None and content_type.lower().startswith("application/cloudevents"):
+        _require_utf8(content_type)
         return read_structured(value)
     if "ce_specversion" in texts:
         return read_binary({name[3:]: text for name, text in texts.items()}, content_type, value)
@@ -136,16 +163,34 @@ def read_http(headers: Mapping[str, str], body: bytes) -> list[CloudEvent]:
     """The events of an HTTP request in any of the three modes. Raises Malformed."""
     content_type = headers.get("content-type", "")
     media = content_type.split(";")[0].strip().lower()
+    if media.startswith("application/cloudevents"):
+        _require_utf8(content_type)
     if media == "application/cloudevents-batch+json":
         return read_batch(body)
     if media.startswith("application/cloudevents"):
         return [read_structured(body)]
-    attributes = {name[3:]: unquote(text) for name, text in headers.items() if name.startswith("ce-")}
+    attributes = {name[3:]: _header_text(text) for name, text in headers.items() if name.startswith("ce-")}
     if attributes:
         return [read_binary(attributes, content_type or None, body)]
     raise Malformed(
         "send Content-Type application/cloudevents+json, application/cloudevents-batch+json, or ce-… headers"
     )
+
+
+def _header_text(text: str) -> str:
+    """A header's value: quotes of older senders taken away, then decoded once (HTTP binding 3.1.3.2)."""
+    quoted = _QUOTED.fullmatch(text)
+    plain = re.sub(r"\\(.)", r"\1", quoted[1]) if quoted else text
+    try:
+        return unquote(plain, errors="strict")
+    except UnicodeDecodeError as error:
+        raise Malformed("a ce- header is not percent-encoded UTF-8") from error
+
+
+def _require_utf8(content_type: str) -> None:
+    charset = _CHARSET.search(content_type)
+    if charset and charset[1].lower() not in ("utf-8", "utf8", "us-ascii"):
+        raise Malformed("only the charset utf-8 is read")
 
 
 def _validated(attributes: dict[str, Any]) -> CloudEvent:
@@ -156,6 +201,7 @@ def _validated(attributes: dict[str, Any]) -> CloudEvent:
 
 
 def _content(body: bytes, content_type: str | None) -> Any:
+    _require_utf8(content_type or "")
     media = (content_type or "application/json").split(";")[0].strip().lower()
     if media.endswith("json"):
         return parse_json(body)
