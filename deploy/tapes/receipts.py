@@ -27,8 +27,15 @@ class Receipts:
     """(source, CloudEvents id) → reason, of the latest 1,000 a service lists."""
 
     def since(self, before: "Receipts") -> Counts:
-        """What came in between; types that saw nothing are left out."""
-        found = {name: counts - before.types.get(name, Counter()) for name, counts in self.types.items()}
+        """What came in between; types that saw nothing are left out.
+
+        `early` may be below 0: what was kept back before found its place since then, and counts as accepted now.
+        """
+        found = {
+            name: Counter({outcome: more for outcome in OUTCOMES if (more := counts[outcome] - then[outcome])})
+            for name, counts in self.types.items()
+            for then in [before.types.get(name, Counter())]
+        }
         return {name: counts for name, counts in found.items() if counts}
 
 

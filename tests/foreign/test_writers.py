@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 from confluent_kafka import Consumer
 
+from shared.contracts.intake import OrderPlaced
+from shared.plumbing.cloudevents import read_kafka
 from tests.foreign import node_writer, python_writer
 from tests.support.stack import Namespace, RealStack
 
@@ -54,9 +56,19 @@ def understood(record: Any) -> dict[str, Any]:
     return event
 
 
+def assert_accepted(record: Any) -> None:
+    """Our services read it the same way, and their contract accepts it."""
+    event = read_kafka(record.headers(), record.value())
+    assert (event.source, event.type, event.timezone) == ("web-shop", "order.placed", "Asia/Shanghai")
+    assert OrderPlaced.model_validate(event.data).amount == 12345
+
+
 def assert_arrived(stack: RealStack, topic: str) -> None:
-    found = sorted((understood(r) for r in read(stack.kafka, topic, len(EVENTS))), key=lambda e: int(e["id"][2:]))
+    records = list(read(stack.kafka, topic, len(EVENTS)))
+    found = sorted(map(understood, records), key=lambda event: int(event["id"][2:]))
     assert found == [{"specversion": "1.0", **event} for event in EVENTS]
+    for record in records:
+        assert_accepted(record)
 
 
 @pytest.mark.parametrize("mode", python_writer.MODES)

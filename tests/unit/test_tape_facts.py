@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -46,7 +47,9 @@ def data_folder(tape: str) -> Path | None:
     return Path(named)
 
 
+@cache
 def events_of(tape: str) -> list[Event]:
+    """All events of a tape, made once for all tests; every row must be readable."""
     unmapped: list[object] = []
     events = list(Playing(load_tape(tape, data_folder(tape))).events(unmapped.append))
     assert unmapped == []
@@ -94,6 +97,7 @@ def rows(path: Path) -> Iterator[dict[str, str]]:
             yield dict(reversed(list(zip(header, row, strict=True))))
 
 
+@cache
 def raw_facts(tape: str) -> Facts:
     """The same facts from the files alone, with nothing of the tapes' code."""
     folder = (data_folder(tape) or DATA) / NOT_BUNDLED.get(tape, "")

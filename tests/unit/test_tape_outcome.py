@@ -15,7 +15,7 @@ from deploy.tapes.errors import TapeError
 from deploy.tapes.events import Playing
 from deploy.tapes.figures import Figure, check, compare
 from deploy.tapes.play import Outcome, Reject, paced
-from deploy.tapes.receipts import STALLED_SECONDS, Intake, Receipts
+from deploy.tapes.receipts import STALLED_SECONDS, Intake, Receipts, total
 from deploy.tapes.tape import Reference, load_tape
 from tests.foreign.answering import answering
 
@@ -39,10 +39,11 @@ def receipts(**outcomes: int) -> dict[str, Any]:
 
 
 def test_receipts_are_counted_from_before_the_playing() -> None:
-    steps = [receipts(accepted=5), receipts(accepted=7, rejected=1)]
+    steps = [receipts(accepted=5, early=1), receipts(accepted=8, rejected=1)]
     with answering({"/v1/intake/receipts": steps}) as url, intake(url) as shop:
         before, after = shop.receipts(), shop.receipts()
-    assert after.since(before) == {"order.placed": Counter(accepted=2, rejected=1)}
+    assert after.since(before) == {"order.placed": Counter(accepted=3, rejected=1, early=-1)}
+    assert total(after.since(before)) == 3
     assert after.rejects == {("shop", "7"): "no"}
 
 
