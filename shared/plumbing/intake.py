@@ -224,7 +224,9 @@ class IntakeDesk:
         event, task = item.event, item.task
         if event is None or task is None:
             raise ValueError("an event that was not understood cannot be decided")
-        cause = Cause(f"source:{event.source}", event.correlationid or event.id, event.id, event.traceparent)
+        # The receipt's name stands for the foreign event, whose own id may be a customer's or an order's: those stay.
+        name = item.receipt_id
+        cause = Cause(f"source:{event.source}", event.correlationid or name, name, event.traceparent)
         try:
             self._ledger.decide(draft, task, now, cause)
         except TooEarly as waits:

@@ -68,8 +68,9 @@ def judge(answers: Sequence[IntakeAnswer], questions: Sequence[Question]) -> Jud
             raise AnsweredTwice(f"question {answer.question!r} is answered twice; send one answer to each question")
         given[answer.question] = answer
     judged = Judged({}, {}, {})
+    answered = {name for name, question in asked.items() if name in given and _judge_one(given[name], question, judged)}
     for name, question in asked.items():
-        if not (name in given and _judge_one(given[name], question, judged)) and question.required:
+        if question.required and name not in answered:
             raise AnswerMissing(f"question {name!r} must be answered; send its {_form(question)}")
     if not any(judged):
         raise NothingAnswered("no question is answered; send at least one value, choice or comment")
