@@ -7,6 +7,7 @@ import os
 import sys
 
 import typer
+from rich.markup import escape
 
 from deploy.cli.screen import err
 from deploy.local.trouble import CannotContinue
@@ -70,7 +71,7 @@ def main() -> None:
     try:
         door(sys.argv[1] if len(sys.argv) > 1 else None)(prog_name="manyi")
     except CannotContinue as refusal:
-        err.print(f"[bold red]manyi:[/bold red] {refusal}", markup=True, highlight=False, soft_wrap=True)
+        err.print(f"[bold red]manyi:[/bold red] {escape(str(refusal))}", soft_wrap=True)
         sys.exit(1)
     except BrokenPipeError:  # `manyi logs | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -80,7 +81,7 @@ def main() -> None:
             raise
         place = error.filename or "the data directory"
         what = "The disk is full" if error.errno in (errno.ENOSPC, errno.EDQUOT) else "There is no right to write"
-        err.print(f"manyi: {what} at {place}: make room or choose another place with --data DIR.", soft_wrap=True)
+        err.print(f"[bold red]manyi:[/bold red] {what} at {place}: make room or choose another place with --data DIR.", soft_wrap=True)
         sys.exit(1)
 
 

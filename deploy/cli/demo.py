@@ -12,29 +12,18 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 import typer
 
 from deploy.cli.lifetime import STOPPED_BY_PERSON, data_directory, run_until_signal
+from deploy.cli.live_numbers import headlines, numbers_now, numbers_table, watch
 from deploy.cli.screen import ensure_jars, err, out, print_json, progress_bars
 from deploy.cli.up import addresses, narrator
 from deploy.local.trouble import CannotContinue
 
 if TYPE_CHECKING:
     from rich.progress import Progress
-    from rich.table import Table
 
     from deploy.local.system import System
     from deploy.tapes.figures import Figure
 
 T = TypeVar("T")
-
-WATCHED = (
-    "purchases",
-    "repeat_purchases",
-    "logo_churn",
-    "revenue_churn",
-    "complaints_opened",
-    "cases_reopened",
-    "sla_kept",
-)
-LOOK_AGAIN = 0.5
 
 
 def demo(
@@ -87,14 +76,18 @@ async def play_tapes(system: "System") -> "list[Figure]":
 
     reporting = system.services["reporting"]
     bars = progress_bars()
-    with Live(Group(bars, numbers_table({})), console=err, refresh_per_second=8) as live:
-        looking = asyncio.create_task(
-            _watch(reporting, lambda numbers: live.update(Group(bars, numbers_table(numbers))))
-        )
+    watched = headlines(BUNDLED)
+    with Live(console=err, refresh_per_second=8) as live:
+
+        def show(totals: list[dict[str, Any]]) -> None:
+            live.update(Group(bars, numbers_table(watched, totals)))
+
+        show([{} for _ in watched])
+        looking = asyncio.create_task(watch(reporting, watched, show))
         try:
             for tape in BUNDLED:
                 await in_background(partial(_play, tape, system, bars))
-            live.update(Group(bars, numbers_table(await numbers_now(reporting))))
+            show(await numbers_now(reporting, watched))
             found = [await in_background(partial(check, tape, reporting)) for tape in BUNDLED]
         except TapeError as error:
             raise CannotContinue(f"{error}.") from error
@@ -128,40 +121,3 @@ async def in_background(work: Callable[[], T]) -> T:
 
     threading.Thread(target=run, daemon=True).start()
     return await result
-
-
-async def _watch(reporting: str, show: Callable[[dict[str, Any]], None]) -> None:
-    while True:
-        show(await numbers_now(reporting))
-        await asyncio.sleep(LOOK_AGAIN)
-
-
-async def numbers_now(reporting: str) -> dict[str, Any]:
-    """The total of each watched metric as it stands; None while reporting has no answer."""
-    import httpx
-
-    async with httpx.AsyncClient(timeout=5, trust_env=False) as client:
-
-        async def total(metric: str) -> Any:
-            try:
-                answer = await client.get(f"{reporting}/v1/metrics/{metric}")
-                return answer.json().get("total") if answer.is_success else None
-            except (httpx.HTTPError, ValueError):
-                return None
-
-        return {metric: await total(metric) for metric in WATCHED}
-
-
-def numbers_table(numbers: dict[str, Any]) -> "Table":
-    """The live numbers for people."""
-    from rich.table import Table
-
-    from deploy.cli.metrics import readable
-
-    page = Table("metric", box=None, padding=(0, 2))
-    for heading in ("now", "of"):
-        page.add_column(heading, justify="right")
-    for metric in WATCHED:
-        total = numbers.get(metric) or {}
-        page.add_row(metric.replace("_", " "), readable(total.get("value")), readable(total.get("n")))
-    return page

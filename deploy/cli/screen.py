@@ -1,6 +1,7 @@
 """The terminal: results go to `out`, everything said on the way to `err`, so that JSON on stdout stays JSON."""
 
 import json
+import sys
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
@@ -8,8 +9,11 @@ from rich.console import Console
 if TYPE_CHECKING:
     from rich.progress import Progress
 
-out = Console(soft_wrap=True)
-err = Console(stderr=True, highlight=False, soft_wrap=True)
+UNSEEN_WIDTH = 160
+"""Columns where nobody watches: a table in a file or a log need not be folded to the 80 of a terminal of old."""
+
+out = Console(width=None if sys.stdout.isatty() else UNSEEN_WIDTH)
+err = Console(stderr=True, highlight=False, width=None if sys.stderr.isatty() else UNSEEN_WIDTH)
 
 
 def print_json(value: Any) -> None:

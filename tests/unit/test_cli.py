@@ -10,7 +10,8 @@ from typer.testing import CliRunner
 
 from deploy.cli import logs, metrics, status
 from deploy.cli.__main__ import COMMANDS, door
-from deploy.cli.demo import in_background, numbers_table
+from deploy.cli.demo import in_background
+from deploy.cli.live_numbers import Watched, headlines, numbers_table
 from deploy.cli.up import displaced
 from deploy.local.state import ProcessState, SystemState
 from deploy.local.trouble import CannotContinue
@@ -132,9 +133,16 @@ async def test_work_in_the_background_gives_its_result_or_its_failure() -> None:
         await in_background(fail)
 
 
+def test_live_numbers_are_asked_as_the_tapes_references_ask() -> None:
+    watched = headlines(["telco"])
+    assert [number.metric for number in watched] == ["logo_churn", "revenue_churn"]
+    assert watched[0].params["where.source"] == "telco"
+
+
 def test_live_numbers_show_a_dash_while_there_are_none() -> None:
-    page = printed(numbers_table({"sla_kept": {"value": 40.4151, "n": 9202}}))
-    assert [line.split() for line in page.splitlines() if line.strip().startswith(("sla", "purchases"))] == [
-        ["purchases", "–", "–"],
-        ["sla", "kept", "40.4151", "9,202"],
+    watched = [Watched("incident-log", "sla_kept", {}), Watched("online-retail", "purchases", {})]
+    page = printed(numbers_table(watched, [{"value": 40.4151, "n": 9202}, {}]))
+    assert [line.split() for line in page.splitlines()[1:]] == [
+        ["incident-log", "sla_kept", "40.4151", "9,202"],
+        ["online-retail", "purchases", "–", "–"],
     ]
