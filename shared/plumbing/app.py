@@ -20,13 +20,12 @@ from aiokafka.errors import KafkaError
 from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi_offline import FastAPIOffline
 from faststream.kafka import KafkaBroker
-from faststream.specification import AsyncAPI
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from pydantic import BaseModel
 from pymongo.errors import PyMongoError
 from starlette.middleware.base import RequestResponseEndpoint
 
-from shared.contracts.catalogue import CATALOGUE, events_topic
+from shared.plumbing.asyncapi import describe
 from shared.plumbing.database import Client, Database
 from shared.plumbing.listening import Hearing, listen
 from shared.plumbing.problems import PROBLEM_RESPONSES, StrictBodies, answer_problems
@@ -184,25 +183,8 @@ class Running:
 
     def asyncapi(self) -> dict[str, Any]:
         """AsyncAPI 3.0 document of every event this service says and every type it takes in."""
-        described = KafkaBroker("kafka:9092")
-        name, prefix = self.service.name, self.service.settings.topic_prefix
-        for entry in CATALOGUE.values():
-            if entry.speaker == name:
-                described.publisher(
-                    events_topic(prefix, name),
-                    schema=entry.event,
-                    title=entry.event.TYPE,
-                    description=entry.event.__doc__,
-                )
-        for topic, models in self.service.hears_types.items():
-            for model in models:
-                described.publisher(topic, schema=model, title=f"{getattr(model, 'TYPE', model.__name__)}")
-        document: dict[str, Any] = (
-            AsyncAPI(described, title=f"Manyi {name}", version=VERSION, schema_version="3.0.0")
-            .to_specification()
-            .to_jsonable()
-        )
-        return document
+        service = self.service
+        return describe(service.name, VERSION, service.settings.topic_prefix, service.hears_types)
 
 
 def application(service: Service) -> FastAPI:
@@ -222,14 +204,13 @@ def application(service: Service) -> FastAPI:
         version=VERSION,
         description=service.description,
         lifespan=lifespan,
-        responses=PROBLEM_RESPONSES,
     )
     answer_problems(app)
     app.add_middleware(StrictBodies, max_bytes=service.settings.max_body_bytes)
     app.middleware("http")(_correlate)
     app.include_router(_operations(running))
     for router in service.routers:
-        app.include_router(router)
+        app.include_router(router, responses=PROBLEM_RESPONSES)
     return app
 
 
@@ -255,7 +236,11 @@ def _operations(running: Running) -> APIRouter:
     async def livez() -> dict[str, str]:
         return {"status": "alive"}
 
-    @router.get("/readyz", summary="Database and Kafka are reached and records are being taken")
+    @router.get(
+        "/readyz",
+        summary="Database and Kafka are reached and records are being taken",
+        responses={503: {"description": "Not ready; `checks` says why"}},
+    )
     async def readyz(response: Response) -> dict[str, Any]:
         checks = await running.checks()
         ready = all(state == "ok" for state in checks.values())

@@ -46,7 +46,10 @@ class ProblemDocument(BaseModel):
 
 
 PROBLEM_RESPONSES: dict[int | str, dict[str, Any]] = {
-    status: {"model": ProblemDocument, "description": text, "content": {"application/problem+json": {}}}
+    status: {
+        "description": text,
+        "content": {"application/problem+json": {"schema": ProblemDocument.model_json_schema()}},
+    }
     for status, text in (
         (400, "The body is not strict JSON"),
         (404, "Nothing of that name"),
