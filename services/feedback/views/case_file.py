@@ -126,7 +126,7 @@ def routes(ledger: Ledger) -> APIRouter:
     router = APIRouter(prefix="/v1/cases", tags=["cases"])
     cases = ledger.database["cases"]
 
-    @router.get("", response_model=CasePage, summary="List cases")
+    @router.get("", response_model=CasePage, response_model_exclude_none=True, summary="List cases")
     async def list_cases(
         after: Annotated[str | None, Query(max_length=64)] = None,
         limit: Annotated[int, Query(ge=1, le=MAX_PAGE)] = 50,
@@ -144,7 +144,12 @@ def routes(ledger: Ledger) -> APIRouter:
         shown = [CaseFile.model_validate(as_case(ledger.read_head(STORED, one))) for one in documents[:limit]]
         return CasePage(cases=shown, next=shown[-1].case_id if len(documents) > limit else None)
 
-    @router.get("/{case_id}", response_model=CaseHistory, summary="Read one case and its history")
+    @router.get(
+        "/{case_id}",
+        response_model=CaseHistory,
+        response_model_exclude_none=True,
+        summary="Read one case and its history",
+    )
     async def read_case(case_id: Code) -> dict[str, Any]:
         shown = as_case(await head(case_id))
         records = ledger.database["journal"].find({"subject": case_id}, {"private": 0}).sort("revision", 1)
@@ -152,7 +157,7 @@ def routes(ledger: Ledger) -> APIRouter:
         # An event committed since the head was read belongs to the next answer.
         return {**shown, "history": [_happened(one) for one in events if one["revision"] <= shown["version"]]}
 
-    @router.get("/{case_id}/text", summary="What was written in a case, oldest first")
+    @router.get("/{case_id}/text", response_model_exclude_none=True, summary="What was written in a case, oldest first")
     async def read_words(case_id: Code, _who: Annotated[Caller, Depends(caller)]) -> list[ShownWords]:
         await head(case_id)
         documents = await ledger.database["words"].find({"owner": case_id}).sort("at", 1).to_list()
