@@ -94,13 +94,13 @@ def play(
         _produce(playing, topics, kafka, manner, outcome, show)
         return outcome
     with Intake(services, topics, tape.sources) as intake:
-        before = intake.receipts()
+        before = intake.receipts_patiently()
         _produce(playing, topics, kafka, manner, outcome, show)
         if wait:
             sent = outcome.sent.total()
             intake.wait_taken_in(before, sent, show.bar("taken in", sent))
             intake.wait_counted(show.countdown("counted"))
-        after = intake.receipts()
+        after = intake.receipts_patiently()
     outcome.counts = after.since(before)
     outcome.rejects += _traced(playing, after, outcome)
     return outcome

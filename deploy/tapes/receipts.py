@@ -86,6 +86,17 @@ class Intake:
                     found.rejects[source, reject["id"]] = reject["reason"]
         return found
 
+    def receipts_patiently(self) -> Receipts:
+        """As `receipts`, but a service that is being restarted is waited for."""
+        found: list[Receipts] = []
+
+        def answered() -> tuple[bool, Any, str]:
+            found.append(self.receipts())
+            return True, None, ""
+
+        self._until(answered)
+        return found[-1]
+
     def wait_taken_in(self, before: Receipts, sent: int, on_progress: Callable[[int], None]) -> None:
         """Wait until every one of `sent` events has an outcome. Raises TapeError when nothing moves any more."""
 
