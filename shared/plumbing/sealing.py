@@ -29,7 +29,7 @@ class Seal:
         """Raises Unsealable when key or place are not those of `close`."""
         try:
             return self._cipher.decrypt(sealed[:12], sealed[12:], place.encode())
-        except InvalidTag as error:
+        except (InvalidTag, ValueError) as error:
             raise Unsealable(f"the private part of {place} cannot be opened with this installation's key") from error
 
     def open(self, sealed: bytes | None, place: str) -> dict[str, Any]:

@@ -1,0 +1,186 @@
+"""The recipe around a listener, with a consumer and a listener written by hand: nothing is skipped or raised."""
+
+from collections.abc import Callable, Sequence
+from typing import Any, cast
+
+import pytest
+from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
+from aiokafka.errors import CommitFailedError, IllegalStateError
+
+from shared.plumbing.listening import Batch, Hearing, Offsets, Record
+
+A, B = TopicPartition("t", 0), TopicPartition("t", 1)
+
+
+class Consumer:
+    """As much of a consumer as the recipe uses; seeking and committing work on assigned partitions alone."""
+
+    def __init__(self, *assigned: TopicPartition) -> None:
+        self.assigned = set(assigned)
+        self.sought: list[tuple[TopicPartition, int]] = []
+        self.committed_at: list[dict[TopicPartition, int]] = []
+        self.refuse_commits = False
+        self.ends = {A: 0, B: 0}
+
+    def assignment(self) -> set[TopicPartition]:
+        return self.assigned
+
+    def seek(self, partition: TopicPartition, offset: int) -> None:
+        if partition not in self.assigned:
+            raise IllegalStateError
+        self.sought.append((partition, offset))
+
+    async def commit(self, offsets: dict[TopicPartition, int]) -> None:
+        if self.refuse_commits:
+            raise CommitFailedError
+        self.committed_at.append(dict(offsets))
+
+    async def end_offsets(self, partitions: Sequence[TopicPartition]) -> dict[TopicPartition, int]:
+        return {partition: self.ends[partition] for partition in partitions}
+
+    async def committed(self, partition: TopicPartition) -> int | None:
+        return None
+
+
+class Listener:
+    """Takes what it is handed, unless told what to do first."""
+
+    def __init__(self) -> None:
+        self.taken: list[dict[TopicPartition, list[int]]] = []
+        self.first: list[Callable[[Batch], Offsets | None]] = []
+        self.forgot = 0
+
+    async def take(self, batch: Batch) -> Offsets:
+        self.taken.append({partition: [one.offset for one in records] for partition, records in batch.items()})
+        answer = self.first.pop(0)(batch) if self.first else None
+        return answer if answer is not None else {p: records[-1].offset + 1 for p, records in batch.items()}
+
+    def forget(self) -> None:
+        self.forgot += 1
+
+
+def records(partition: TopicPartition, *offsets: int) -> list[Record]:
+    return [
+        ConsumerRecord(partition.topic, partition.partition, offset, 0, 0, None, b"", None, 0, 0, ())
+        for offset in offsets
+    ]
+
+
+def failing(times: int, before: Callable[[], Any] = lambda: None) -> list[Callable[[Batch], Offsets | None]]:
+    def fail(_batch: Batch) -> Offsets | None:
+        before()
+        raise ConnectionError("the database is away")
+
+    return [fail] * times
+
+
+class Scene:
+    """A hearing with its listener and its consumer of partitions A and B."""
+
+    def __init__(self) -> None:
+        self.listener, self.consumer = Listener(), Consumer(A, B)
+        self.hearing = Hearing("group", ["t"], self.listener)
+
+    async def poll(self, *polled: Record) -> None:
+        await self.hearing.hear(polled, cast("AIOKafkaConsumer", self.consumer))
+
+
+@pytest.fixture
+def scene() -> Scene:
+    return Scene()
+
+
+async def test_explicit_offsets_are_committed_for_each_partition(scene: Scene) -> None:
+    await scene.poll(*records(A, 3, 4), *records(B, 9), *records(A, 7))
+    assert scene.listener.taken == [{A: [3, 4, 7], B: [9]}]
+    assert scene.consumer.committed_at == [{A: 8, B: 10}]
+    assert scene.consumer.sought == []
+
+
+async def test_a_raising_listener_is_called_again_with_the_same_batch(scene: Scene) -> None:
+    scene.listener.first = failing(2)
+    await scene.poll(*records(A, 3))
+    assert scene.listener.taken == [{A: [3]}] * 3
+    assert scene.consumer.committed_at == [{A: 4}]
+    assert scene.hearing.failing is None
+
+
+async def test_a_batch_given_up_is_rewound_before_anything_later_is_taken(scene: Scene) -> None:
+    scene.listener.first = failing(1, scene.hearing.stop)
+    await scene.poll(*records(A, 3, 4))
+    assert scene.consumer.committed_at == []
+    assert scene.hearing.failing == "ConnectionError: the database is away"
+    await scene.poll(*records(A, 5, 6), *records(B, 1))
+    assert scene.consumer.sought == [(A, 3)]
+    assert scene.listener.taken[1:] == [{B: [1]}]
+    assert scene.consumer.committed_at == [{B: 2}]
+    await scene.poll(*records(A, 3, 4, 5))
+    assert scene.listener.taken[2:] == [{A: [3, 4, 5]}]
+    assert scene.consumer.committed_at[1:] == [{A: 6}]
+
+
+async def test_a_batch_of_partitions_all_gone_is_given_up(scene: Scene) -> None:
+    scene.listener.first = failing(1, scene.consumer.assigned.clear)
+    await scene.poll(*records(A, 3))
+    assert scene.listener.taken == [{A: [3]}]
+    assert scene.consumer.committed_at == []
+
+
+async def test_a_smaller_offset_makes_the_partition_be_read_again_from_there(scene: Scene) -> None:
+    scene.listener.first = [lambda _: {A: 4, B: 10}]
+    await scene.poll(*records(A, 3, 4, 5), *records(B, 9))
+    assert scene.consumer.sought == [(A, 4)]
+    assert scene.consumer.committed_at == [{A: 4, B: 10}]
+    await scene.poll(*records(A, 4, 5))
+    assert scene.consumer.committed_at[1:] == [{A: 6}]
+
+
+async def test_a_partition_without_an_answer_is_not_committed(scene: Scene) -> None:
+    scene.listener.first = [lambda _: {B: 10}]
+    await scene.poll(*records(A, 3), *records(B, 9))
+    assert scene.consumer.committed_at == [{B: 10}]
+
+
+async def test_revoked_partitions_are_forgotten(scene: Scene) -> None:
+    scene.listener.first = failing(1, scene.hearing.stop)
+    await scene.poll(*records(A, 3))
+    await scene.hearing.on_partitions_revoked([A])
+    assert scene.listener.forgot == 1
+    await scene.poll(*records(A, 8))
+    assert scene.consumer.sought == []
+    assert scene.consumer.committed_at == [{A: 9}]
+
+
+async def test_nothing_is_committed_or_sought_for_a_partition_that_moved_away(scene: Scene) -> None:
+    def moves_away(_batch: Batch) -> Offsets:
+        scene.consumer.assigned.discard(A)
+        return {A: 4, B: 10}
+
+    scene.listener.first = [moves_away]
+    await scene.poll(*records(A, 3, 4, 5), *records(B, 9))
+    assert scene.consumer.sought == []
+    assert scene.consumer.committed_at == [{B: 10}]
+
+
+async def test_a_refused_commit_is_no_failure(scene: Scene) -> None:
+    scene.consumer.refuse_commits = True
+    await scene.poll(*records(A, 3))
+    scene.consumer.refuse_commits = False
+    await scene.poll(*records(A, 4))
+    assert scene.consumer.committed_at == [{A: 5}]
+
+
+async def test_an_empty_poll_is_nothing(scene: Scene) -> None:
+    await scene.poll()
+    assert (scene.listener.taken, scene.consumer.committed_at) == ([], [])
+
+
+async def test_lag_counts_what_is_not_taken_yet(scene: Scene) -> None:
+    assert await scene.hearing.lag() is None
+    scene.hearing.attach(lambda: cast("AIOKafkaConsumer", scene.consumer))
+    scene.consumer.ends = {A: 8, B: 2}
+    await scene.poll(*records(A, 3))
+    assert await scene.hearing.lag() == 4 + 2
+    scene.consumer.assigned = {A}
+    await scene.poll(*records(A, 7))
+    assert await scene.hearing.lag() == 0
