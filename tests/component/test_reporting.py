@@ -189,7 +189,7 @@ async def test_what_cannot_be_read_is_set_aside_and_the_rest_is_counted(
     async def set_aside() -> bool:
         health = (await reporting.client.get("/v1/health")).json()
         assert health["dead_letters"] == len(bad)
-        return (await ask(reporting, "responses"))["total"]["value"] == 3
+        return bool((await ask(reporting, "responses"))["total"]["value"] == 3)
 
     await eventually(set_aside)
 

@@ -53,7 +53,7 @@ class Complaints:
                 points.append(("soon", first["day"], 1))
         last = last_known_resolution(whole)
         if last is not None:
-            points.append((f"hours:{self.buckets.of(last['at'] - whole['at'])}", last["day"], 1))
+            points.append((f"hours:{self.buckets.of(took_ms(whole, last['at']))}", last["day"], 1))
         return points
 
 
@@ -81,7 +81,12 @@ class Verdicts:
 def reply_ms(fact: Fact) -> int | None:
     """Milliseconds from opening to the first human reply of cycle 1 (METRICS D12, wall clock); None: unanswered."""
     replied = fact["cycles"].get("1", {}).get("replied")
-    return None if replied is None else replied - fact["at"]
+    return None if replied is None else took_ms(fact, replied)
+
+
+def took_ms(fact: Fact, at: int) -> int:
+    """Milliseconds since the opening; what an outside desk did before it opened the case took no time."""
+    return max(0, at - int(fact["at"]))
 
 
 def last_known_resolution(fact: Fact) -> Fact | None:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 
 from services.reporting.configuration import Definition
-from services.reporting.metrics.cases import Cases, last_known_resolution, reply_ms
+from services.reporting.metrics.cases import Cases, last_known_resolution, reply_ms, took_ms
 from services.reporting.metrics.metric import NOTHING, Answer, Metric, Narrowing, Tally, Window, weigh_points
 from services.reporting.metrics.statistics import LogBuckets, percentile, wilson
 from shared.plumbing.projection import Entry, Fact
@@ -64,7 +64,7 @@ def weigh_resolution(part: Sequence[Entry], whole: Fact, window: Window) -> Tall
     last = last_known_resolution(whole)
     if last is None or not window.holds(last["day"]):
         return {}
-    return {f"hours={last['at'] - whole['at']}": 1}
+    return {f"hours={took_ms(whole, last['at'])}": 1}
 
 
 def weigh_reply(part: Sequence[Entry], whole: Fact, window: Window) -> Tally:

@@ -54,6 +54,8 @@ class Customers:
             case customer.ContractChanged():
                 _check_amount(said.monthly_amount)
                 contract = known["contracts"].get(said.contract_id, UNSIGNED)
+                if contract.get("currency", said.currency) != said.currency:
+                    raise Unfit("a contract's amounts are in one currency")
                 changed = {**contract["changed"], heard.next_midnight(said.at): said.monthly_amount}
                 return _with(known, said.contract_id, {**contract, "changed": changed})
             case customer.ContractRenewed():
