@@ -81,7 +81,8 @@ def main() -> None:
             raise
         place = error.filename or "the data directory"
         what = "The disk is full" if error.errno in (errno.ENOSPC, errno.EDQUOT) else "There is no right to write"
-        err.print(f"[bold red]manyi:[/bold red] {what} at {place}: make room or choose another place with --data DIR.", soft_wrap=True)
+        remedy = "make room, or choose another place with --data DIR"
+        err.print(f"[bold red]manyi:[/bold red] {what} at {place}: {remedy}.", soft_wrap=True)
         sys.exit(1)
 
 

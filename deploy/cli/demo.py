@@ -53,6 +53,7 @@ async def _show(folder: Path, figures: "list[Figure]", once: bool, as_json: bool
     remember(folder)
     async with whole_system(folder, on_change=narrator(began)) as system:
         figures += await play_tapes(system)
+        err.print()
         if as_json:
             print_json([figure.json() for figure in figures])
         else:

@@ -27,8 +27,11 @@ def headlines(tapes: Iterable[str]) -> list[Watched]:
 
     chosen: list[Watched] = []
     for tape in tapes:
-        totals = {query.metric: query for query in reversed(load_tape(tape).references) if "by" not in query.params}
-        chosen += [Watched(tape, metric, dict(totals[metric].params)) for metric in list(totals)[::-1][:A_FEW]]
+        totals: dict[str, Watched] = {}
+        for query in load_tape(tape).references:
+            if "by" not in query.params:
+                totals.setdefault(query.metric, Watched(tape, query.metric, dict(query.params)))
+        chosen += list(totals.values())[:A_FEW]
     return chosen
 
 

@@ -28,7 +28,7 @@ def progress_bars() -> "Progress":
     return Progress(
         SpinnerColumn(),
         TextColumn("{task.description}"),
-        BarColumn(bar_width=None),
+        BarColumn(),
         MofNCompleteColumn(),
         TimeElapsedColumn(),
         console=err,
