@@ -82,17 +82,21 @@ async def outcomes(survey: Running, source: str = "shop") -> dict[str, int]:
 
 
 async def events(stack: RealStack, namespace: Namespace, count: int) -> list[dict[str, Any]]:
-    """What was said, once so many events stand on the topic."""
-    topic = f"{namespace.topic_prefix}survey-events"
+    """What was said, once so many events stand on the topic; one that was repeated counts once."""
 
-    async def there() -> bool:
-        return len(await read_all(stack.kafka, topic)) >= count
+    async def told() -> list[dict[str, Any]]:
+        said: dict[str, dict[str, Any]] = {}
+        for record in await read_all(stack.kafka, f"{namespace.topic_prefix}survey-events"):
+            event = json.loads(record.value)
+            assert event["partitionkey"] == record.key.decode()
+            said[event["id"]] = event
+        return list(said.values())
 
-    await eventually(there, 20)
-    records = await read_all(stack.kafka, topic)
-    said = [json.loads(record.value) for record in records]
-    assert [one["partitionkey"] for one in said] == [record.key.decode() for record in records]
-    return said
+    async def all_told() -> bool:
+        return len(await told()) >= count
+
+    await eventually(all_told, 30)
+    return await told()
 
 
 async def test_a_questionnaire_is_published_in_versions_that_stay(survey: Running) -> None:
@@ -233,7 +237,7 @@ async def test_answers_without_a_campaign_come_in_once_and_bad_ones_with_a_reaso
     async def settled() -> bool:
         return await outcomes(survey) == {"accepted": 1, "duplicate": 2, "early": 0, "rejected": 5}
 
-    await eventually(settled)
+    await eventually(settled, 30)
     rejects = (await get(survey, "/v1/intake/receipts", source="shop"))["rejects"]
     reasons = {one["id"]: one["reason"] for one in rejects}
     assert set(reasons) == set(bad)
@@ -262,16 +266,32 @@ async def test_an_answer_waits_for_its_campaign_to_start(
     async def kept() -> bool:
         return (await outcomes(survey)).get("early") == 3
 
-    await eventually(kept)
+    await eventually(kept, 30)
     await campaign_of(survey)
 
     async def awakened() -> bool:
         return await outcomes(survey) == {"accepted": 1, "duplicate": 0, "early": 1, "rejected": 1}
 
-    await eventually(awakened)
+    await eventually(awakened, 30)
     taken = (await get(survey, "/v1/responses", campaign="spring"))["responses"]
     assert [(one["csat"], one["index"]) for one in taken] == [(4, 800_000)]
     assert (await get(survey, "/v1/health"))["early"] == 1
+
+
+async def test_more_answers_may_wait_than_one_transaction_takes(survey: Running) -> None:
+    five = [{"question": "product", "value": 5}]
+    waiting = [answered(str(number), f"r{number}", campaign="spring", answers=five) for number in range(1_200)]
+    batch = {"Content-Type": "application/cloudevents-batch+json"}
+    sent = await survey.client.post("/v1/intake", content=json.dumps(waiting), headers=batch)
+    assert {receipt["outcome"] for receipt in sent.json()["receipts"]} == {"early"}
+    campaign = await campaign_of(survey)
+
+    async def all_taken() -> bool:
+        shown = await get(survey, f"/v1/campaigns/{campaign['campaignId']}")
+        return bool(shown["responses"]["all"] == 1_200)
+
+    await eventually(all_taken, 30)
+    assert await outcomes(survey) == {"accepted": 1_200, "duplicate": 0, "early": 0, "rejected": 0}
 
 
 async def test_what_was_written_and_who_was_anonymous_never_leave(
@@ -301,7 +321,7 @@ async def test_what_was_written_and_who_was_anonymous_never_leave(
     async def settled() -> bool:
         return await outcomes(survey) == {"accepted": 1, "duplicate": 0, "early": 1, "rejected": 1}
 
-    await eventually(settled)
+    await eventually(settled, 30)
     said = await events(stack, namespace, 4)
     responded = {one["subject"]: one for one in said if one["type"] == "manyi.survey.responded.v1"}
     anonymous = responded[shown["responseId"]]
