@@ -245,7 +245,8 @@ class CaseUpdated(Intake):
     """A step of a case at an outside desk, in any order; the event's time is when the step happened.
 
     `reopenCount` is the desk's own counter at that step: steps with n belong to cycle n + 1.
-    `timeKnown` false on a resolved step: it was resolved, but the desk does not know when.
+    `timeKnown` false on a resolved step: it was resolved, but the desk does not know when. `priority` and `slaKept`
+    are the desk's word at closing: those of the last closed step count, on other steps they say nothing.
     """
 
     TYPE: ClassVar[str] = "case.updated"
