@@ -178,11 +178,7 @@ class IntakeDesk:
         draft = Draft()
         await self._ledger.load(draft, [item.task for item in (*items, *waiting) if item.task is not None])
         now = self._ledger.clock.now()
-        for item in items:
-            if item.task is not None and item.outcome == "accepted":
-                self._decide(draft, item, now)
-        early = [item for item in items if item.outcome == "early"]
-        self._decide_waiting(draft, [*early, *waiting], now)
+        self._decide_all(draft, items, waiting, now)
         tallies: Tallies = Counter()
         self._write(draft, items, tallies, now)
         self._write_awakened(draft, waiting, tallies, now)
@@ -201,11 +197,16 @@ class IntakeDesk:
         if ids:
             async for receipt in self._database["receipts"].find(query, {"identity": 1}):
                 seen.update(filter(None, (receipt["_id"], receipt.get("identity"))))
+        # What is no CloudEvent has no receipt; its place in the quarantine tells that it was counted.
+        places = [item.place for item in items if not item.receipt_id]
+        if places:
+            async for kept in self._database["quarantine"].find({"_id": {"$in": places}}, {"_id": 1}):
+                seen.add(kept["_id"])
         for item in items:
-            names = [name for name in (item.receipt_id, item.identity) if name]
-            if any(name in seen for name in names):
+            name = item.receipt_id or item.place
+            if name in seen or (item.identity and item.identity in seen):
                 item.outcome, item.reason = "duplicate", None
-            seen.update(names)
+            seen.add(name)
 
     async def _waiting_for(self, items: Sequence[_Item]) -> list[_Item]:
         subjects = list({item.task.subject for item in items if item.task is not None and item.outcome == "accepted"})
@@ -219,6 +220,30 @@ class IntakeDesk:
         item = _Item(document["place"], document["arrived"], raw, read_structured(raw), waiting=True)
         item.waited = (document["collection"], document["waits"])
         return self._understand(item)
+
+    def _decide_all(self, draft: Draft, items: Sequence[_Item], waiting: Sequence[_Item], now: datetime) -> None:
+        """Decide every item, then the waiting ones. Of a fact told twice in a batch the first not refused counts.
+
+        So a correction is taken beside what it corrects, as it would be in a batch of its own.
+        """
+        undecided = [item for item in items if item.task is not None and item.outcome == "accepted"]
+        woken = [item for item in waiting if item.task is not None]
+        while undecided or woken:
+            told: dict[str, _Item] = {}
+            again: list[tuple[_Item, _Item]] = []
+            for item in undecided:
+                if item.identity and item.identity in told:
+                    again.append((item, told[item.identity]))
+                    continue
+                self._decide(draft, item, now)
+                if item.identity and item.outcome != "rejected":
+                    told[item.identity] = item
+            self._decide_waiting(draft, [*(item for item in undecided if item.outcome == "early"), *woken], now)
+            undecided = [item for item, before in again if before.outcome == "rejected"]
+            woken = [item for item in (*items, *waiting) if item.outcome == "early"] if undecided else []
+            for item, before in again:
+                if before.outcome != "rejected":
+                    item.outcome, item.reason = "duplicate", None
 
     def _decide(self, draft: Draft, item: _Item, now: datetime) -> None:
         event, task = item.event, item.task
@@ -289,6 +314,8 @@ class IntakeDesk:
             tallies[item.source, item.type, item.outcome] += 1
             tallies[item.source, item.type, "early"] -= 1
             if item.outcome == "rejected":
+                # The fact was not recorded: it may be told again under another event id.
+                draft.write("receipts", UpdateOne({"_id": item.receipt_id}, {"$unset": {"identity": ""}}))
                 self._quarantine(draft, item, now)
 
     def _write_tallies(self, draft: Draft, tallies: Tallies) -> None:
@@ -390,4 +417,4 @@ def _is_zone(name: str) -> bool:
 
 def _hash(*parts: str) -> str:
     """128-bit name of a tuple of strings; collision-free for all practical numbers of events."""
-    return hashlib.sha256("\x1f".join(parts).encode()).hexdigest()[:32]
+    return hashlib.sha256("".join(f"{len(part)}:{part}" for part in parts).encode()).hexdigest()[:32]

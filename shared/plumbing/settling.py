@@ -30,8 +30,14 @@ async def settle(items: Sequence[Item], attempt: Callable[[Sequence[Item]], Awai
     if len(items) <= 1:
         raise Stale("a record could not be committed for being overtaken every time; it is tried again later")
     middle = len(items) // 2
-    await settle(items[:middle], attempt)
-    await settle(items[middle:], attempt)
+    overtaken: Stale | None = None
+    for half in (items[:middle], items[middle:]):
+        try:
+            await settle(half, attempt)
+        except Stale as error:  # the other half is taken all the same
+            overtaken = error
+    if overtaken is not None:
+        raise overtaken
 
 
 @dataclass(frozen=True)
