@@ -73,35 +73,71 @@ def parts(entries: Sequence[Entry], cut: Cut) -> Mapping[Values, Sequence[Entry]
     return found
 
 
-def add_contributions(families: Sequence[Family], cuts: Cuts, fact: Fact, sign: int, into: dict[CellKey, Sums]) -> None:
-    """Add (`sign` 1) or take away (−1) what the fact counts, in every declared cut."""
-    for family in families:
-        entries = family.entries(fact)
-        if not entries:
-            continue
-        present = frozenset().union(*[dims for dims, _ in entries])
-        all_of_it: list[tuple[str, str, str | None, int]] | None = None
-        for cut in cuts.within(present):
-            for values, part in parts(entries, cut).items():
-                if len(part) == len(entries):
-                    if all_of_it is None:
-                        all_of_it = _placed(family.name, family.points(entries, fact))
-                    placed = all_of_it
-                else:
-                    placed = _placed(family.name, family.points(part, fact))
-                for month, month_path, day_path, amount in placed:
-                    key = (cut, month, values)
-                    sums = into.get(key)
+class Contributions:
+    """What facts add to the cells of one shard, gathered until it is spread over the cuts.
+
+    Facts of a batch share most of their dimensions, so what has the same dimensions is summed first, and each sum is
+    spread over the cuts once. Parts that must be seen together (an order of a customer beside the others) are spread
+    at once.
+    """
+
+    def __init__(self, cuts: Cuts) -> None:
+        self._cuts = cuts
+        self._gathered: dict[tuple[str, tuple[tuple[str, str], ...]], dict[tuple[str, str], int]] = {}
+        self._cells: dict[CellKey, Sums] = {}
+
+    def add(self, families: Sequence[Family], fact: Fact, sign: int) -> None:
+        """Add (`sign` 1) or take away (−1) what the fact counts."""
+        for family in families:
+            entries = family.entries(fact)
+            if family.additive or len(entries) == 1:
+                for entry in entries:
+                    key = (family.name, tuple(entry[0].items()))
+                    sums = self._gathered.get(key)
                     if sums is None:
-                        sums = into[key] = {}
-                    amount *= sign
-                    sums[month_path] = sums.get(month_path, 0) + amount
-                    if day_path is not None:
-                        sums[day_path] = sums.get(day_path, 0) + amount
+                        sums = self._gathered[key] = {}
+                    for name, bucket, amount in family.points((entry,), fact):
+                        point = (name, bucket)
+                        sums[point] = sums.get(point, 0) + sign * amount
+            elif entries:
+                self._add_together(family, entries, fact, sign)
+
+    def cells(self) -> dict[CellKey, Sums]:
+        """All of it, spread over every declared cut."""
+        for (family, items), sums in self._gathered.items():
+            dims = dict(items)
+            placed = _placed(family, [(name, bucket, amount) for (name, bucket), amount in sums.items() if amount])
+            for cut in self._cuts.within(frozenset(dims)):
+                self._place(cut, tuple([dims[name] for name in cut]), placed, 1)
+        self._gathered.clear()
+        return self._cells
+
+    def _add_together(self, family: Family, entries: Sequence[Entry], fact: Fact, sign: int) -> None:
+        all_of_it: list[_Placed] | None = None
+        for cut in self._cuts.within(frozenset().union(*[dims for dims, _ in entries])):
+            for values, part in parts(entries, cut).items():
+                if len(part) < len(entries):
+                    placed = _placed(family.name, family.points(part, fact))
+                else:
+                    placed = all_of_it = all_of_it or _placed(family.name, family.points(entries, fact))
+                self._place(cut, values, placed, sign)
+
+    def _place(self, cut: Cut, values: Values, placed: Sequence["_Placed"], sign: int) -> None:
+        for month, month_path, day_path, amount in placed:
+            key = (cut, month, values)
+            sums = self._cells.get(key)
+            if sums is None:
+                sums = self._cells[key] = {}
+            sums[month_path] = sums.get(month_path, 0) + sign * amount
+            if day_path is not None:
+                sums[day_path] = sums.get(day_path, 0) + sign * amount
 
 
-def _placed(family: str, points: Iterable[Point]) -> list[tuple[str, str, str | None, int]]:
-    """Points with month, path of the month's sum and path of the day's (None: counted by month alone)."""
+_Placed: TypeAlias = tuple[str, str, str | None, int]
+"""Month, path of the month's sum, path of the day's (None: counted by month alone), amount."""
+
+
+def _placed(family: str, points: Iterable[Point]) -> list[_Placed]:
     return [
         (
             bucket[:7],

@@ -8,15 +8,15 @@ parked behind it. A record that cannot be read or folded is quarantined and leav
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cached_property
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from aiokafka import TopicPartition
 
 from shared.plumbing.cells import (
-    CellKey,
+    Contributions,
     Cuts,
-    Sums,
-    add_contributions,
     dated_key,
     live_key,
     merge,
@@ -40,28 +40,20 @@ class Counter:
     cuts: Cuts
     zone: ZoneInfo
 
-    def projection_of(self, kind: str) -> Projection | None:
-        """The projection of a subject kind."""
-        for projection in self.projections:
-            if projection.kind == kind:
-                return projection
-        return None
-
-    def shelf_of(self, kind: str) -> str:
-        """Where the pages of a subject kind stand."""
-        projection = self.projection_of(kind)
-        return projection.name if projection else UNPROJECTED
+    @cached_property
+    def by_kind(self) -> Mapping[str, Projection]:
+        """Each subject kind's projection."""
+        return {projection.kind: projection for projection in self.projections}
 
     def page_key(self, heard: Heard) -> tuple[str, str]:
         """Shelf and key of the subject's page; kinds without projection share one shelf."""
-        projection = self.projection_of(heard.kind)
-        if projection:
+        projection = self.by_kind.get(heard.kind)
+        if projection is not None:
             return projection.name, heard.subject
         return UNPROJECTED, f"{heard.kind}/{heard.subject}"
 
 
-@dataclass(frozen=True)
-class Handed:
+class Handed(NamedTuple):
     """One record of the batch, read or not."""
 
     record: Letter
@@ -69,7 +61,7 @@ class Handed:
     unreadable: str | None = None
 
 
-@dataclass
+@dataclass(slots=True)
 class _Open:
     """A page being worked on."""
 
@@ -144,7 +136,7 @@ class Plan:
         self._parked: dict[tuple[str, str, int], Parked] = dict(parked)
         self._now = now
         self._open: dict[tuple[str, str], _Open] = {}
-        self._dated: dict[tuple[str, str, str], dict[CellKey, Sums]] = {}
+        self._added: dict[tuple[str, str, str], Contributions] = {}
         self.outcome = Outcome(Writes())
 
     def work(self, handed: Sequence[Handed]) -> Outcome:
@@ -184,7 +176,7 @@ class Plan:
                 page = Page(page.subject, page.revision, page.event, page.day, page.born, page.fact, list(page.parked))
             opened = self._open[shelf, subject] = _Open(
                 page,
-                self._counter.projection_of(heard.kind),
+                self._counter.by_kind.get(heard.kind),
                 shelf,
                 f"{record.topic}/{record.partition}",
                 stored,
@@ -284,8 +276,8 @@ class Plan:
             (writes.changed if opened.stored else writes.new).setdefault(opened.shelf, []).append(opened.page)
             if opened.projection is not None and opened.steps:
                 self._count(opened.projection, opened)
-        for (projection, shard, day), cells in self._dated.items():
-            for key, sums in cells.items():
+        for (projection, shard, day), added in self._added.items():
+            for key, sums in added.cells().items():
                 merge(writes.dated, dated_key(projection, key, shard, day), sums)
                 merge(writes.live, live_key(projection, key, shard), sums)
         writes.dated = without_zeros(writes.dated)
@@ -295,8 +287,11 @@ class Plan:
         """Add the difference of each recorded day to its cells."""
         before = opened.original
         for day, fact in opened.steps:
-            into = self._dated.setdefault((projection.name, opened.shard, day), {})
+            key = (projection.name, opened.shard, day)
+            added = self._added.get(key)
+            if added is None:
+                added = self._added[key] = Contributions(self._counter.cuts)
             if before is not None:
-                add_contributions(projection.families, self._counter.cuts, before, -1, into)
-            add_contributions(projection.families, self._counter.cuts, fact, 1, into)
+                added.add(projection.families, before, -1)
+            added.add(projection.families, fact, 1)
             before = fact

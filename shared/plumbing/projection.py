@@ -5,10 +5,9 @@ randomness, so that a replay gives the same facts, whatever else is interleaved.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from functools import lru_cache
-from typing import Any, Protocol, TypeAlias
+from typing import Any, NamedTuple, Protocol, TypeAlias
 from zoneinfo import ZoneInfo
 
 from shared.contracts.envelope import Event
@@ -26,8 +25,7 @@ class Unfit(Exception):
     """An event that contradicts its contract or its subject's history; the message quotes no values."""
 
 
-@dataclass(frozen=True, slots=True)
-class Heard:
+class Heard(NamedTuple):
     """One event as projections hear it. `said` is None for a type that no projection uses."""
 
     id: str
@@ -65,6 +63,11 @@ class Family(Protocol):
 
     @property
     def name(self) -> str: ...
+
+    @property
+    def additive(self) -> bool:
+        """Whether the points of a part are the points of its entries, one by one."""
+        ...
 
     def entries(self, fact: Fact) -> Sequence[Entry]: ...
 

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from typing import Any, Protocol
 from zoneinfo import ZoneInfo
 
+from jiter import from_json
 from pydantic import ValidationError
 
 from shared.contracts.envelope import Event, parse_moment
@@ -64,10 +65,7 @@ class Reader:
         """The event of one record. Raises Unreadable."""
         if value is None:
             raise Unreadable("the record has no value")
-        try:
-            told = parse_json(value)
-        except Malformed as error:
-            raise Unreadable(str(error)) from error
+        told = _parsed(value)
         if type(told) is not dict:
             raise Unreadable("an event is a JSON object")
         if b"\\u0000" in value and _has_nul(told):
@@ -116,6 +114,17 @@ class Reader:
             zone,
             said,
         )
+
+
+def _parsed(value: bytes) -> Any:
+    """The JSON value. Numbers beyond every range are not looked for here: no contract takes them."""
+    try:
+        return from_json(value, allow_inf_nan=False, catch_duplicate_keys=True)
+    except ValueError:
+        try:
+            return parse_json(value)
+        except Malformed as error:
+            raise Unreadable(str(error)) from error
 
 
 def _name(told: dict[str, Any], attribute: str) -> str:

@@ -37,7 +37,7 @@ class Move:
     recorded: datetime | None
 
 
-@dataclass
+@dataclass(slots=True)
 class Page:
     """What is stored about one subject: the guard, and the fact where a projection keeps one."""
 

@@ -88,8 +88,7 @@ def reference(told: list[tuple[TopicPartition, dict[str, Any]]], as_of: str | No
         read = READER.read(heard.key, heard.value)
         if read.said is None or (as_of is not None and local_day(read.recorded, ZONE) > as_of):
             continue
-        projection = COUNTER.projection_of(read.kind)
-        assert projection is not None
+        projection = COUNTER.by_kind[read.kind]
         known = facts[projection.name]
         known[read.subject] = projection.fold(known.get(read.subject), read)
     return {name: [fact for fact in known.values() if fact is not None] for name, known in facts.items()}

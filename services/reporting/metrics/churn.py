@@ -35,6 +35,7 @@ class Activity:
     """
 
     name = "activity"
+    additive = False
 
     def __init__(self, dormancy_days: int) -> None:
         self._dormancy_days = dormancy_days

@@ -14,6 +14,7 @@ class ResponseCount:
     """Responses by day, and their satisfaction index by scoring method."""
 
     name = "responses"
+    additive = True
 
     def entries(self, fact: Fact) -> Sequence[Entry]:
         return [(fact["dims"], fact)]
@@ -30,6 +31,7 @@ class Ratings:
     """Answers by metric tag, scale and value: `csat:1~5:4`. An answer has its question and factor as dimensions."""
 
     name = "ratings"
+    additive = True
 
     def entries(self, fact: Fact) -> Sequence[Entry]:
         return [({**fact["dims"], **_asked(answer)}, answer) for answer in fact["answers"]]
