@@ -158,6 +158,7 @@ class Relay:
                 await stream.open()
             if token is None:
                 # What the stream's first batch holds was written before this scan, so the scan has it too.
+                stream.drop_first_batch()
                 await self._rescan(producer, state.get("acknowledged"))
                 await self._store(stream.token, None)
             self.failing = None
@@ -307,6 +308,10 @@ class _Stream:
         self._cursor = reply["cursor"]["id"]
         self._first = reply["cursor"]["firstBatch"]
         self.token = reply["cursor"].get("postBatchResumeToken", self.token)
+
+    def drop_first_batch(self) -> None:
+        """Leave out what stood in the stream when it was opened."""
+        self._first = []
 
     async def next_batch(self) -> list[Document]:
         """Inserted documents in commit order, `token` then being behind them; empty after STREAM_WAIT_MS of silence."""
