@@ -97,6 +97,7 @@ def table(answer: dict[str, Any]) -> "Table":
         caption=caption,
         title_justify="left",
         caption_justify="left",
+        min_width=72,
     )
     for dimension in dimensions or [""]:
         page.add_column(dimension)
@@ -136,11 +137,14 @@ def readable(number: Any) -> str:
     return f"{number:,}" if isinstance(number, int) else "–" if number is None else str(number)
 
 
-def catalogue(answer: Any) -> "Table":
-    """What can be asked for."""
+def catalogue(answer: dict[str, Any]) -> "Table":
+    """What can be asked for, and by which dimensions without counting anew."""
     from rich.table import Table
 
-    page = Table("metric", "definition", "unit", "what it says", title="Metrics", title_justify="left")
-    for entry in answer.get("metrics", []) if isinstance(answer, dict) else answer:
-        page.add_row(*(str(entry.get(column, "")) for column in ("metric", "definition", "unit", "description")))
+    page = Table("metric", "name", "unit", "formula, by definition", title="Metrics", title_justify="left")
+    for entry in answer["metrics"]:
+        formulas = "\n".join(f"{definition}: {formula}" for definition, formula in entry["definitions"].items())
+        page.add_row(entry["metric"], f"{entry['names']['en']} {entry['names']['zh']}", entry["unit"], formulas)
+    page.caption = f"--by and --where: {', '.join(answer['dimensions'])}"
+    page.caption_justify = "left"
     return page

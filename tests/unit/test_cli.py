@@ -96,6 +96,18 @@ def test_an_answer_reads_well() -> None:
         assert said in page
 
 
+def test_the_list_of_metrics_reads_well() -> None:
+    entry = {
+        "metric": "nps",
+        "names": {"en": "net promoter score", "zh": "净推荐值"},
+        "unit": "points",
+        "definitions": {"standard@1": "100 (promoters - detractors) / n"},
+    }
+    page = printed(metrics.catalogue({"metrics": [entry], "dimensions": {"region": {}, "source": {}}}))
+    for said in ("nps", "净推荐值", "standard@1: 100 (promoters", "--by and --where: region, source"):
+        assert said in page
+
+
 def test_logs_are_named(tmp_path: Path) -> None:
     (tmp_path / "kafka.log").touch()
     (tmp_path / "mongo.log").touch()
