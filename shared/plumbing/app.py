@@ -32,6 +32,7 @@ from shared.plumbing.problems import PROBLEM_RESPONSES, StrictBodies, answer_pro
 from shared.plumbing.relay import Relay
 from shared.plumbing.settings import Settings
 from shared.plumbing.telemetry import configure_logging, logger
+from shared.plumbing.tracing import sane_correlation
 
 VERSION = "0.1.0"
 WATCH_EVERY_S = 5.0
@@ -215,9 +216,8 @@ def application(service: Service) -> FastAPI:
 
 
 async def _correlate(request: Request, call_next: RequestResponseEndpoint) -> Response:
-    """Give every request a correlation id, the caller's if it is a sane one; logs and events carry it."""
-    offered = request.headers.get("x-correlation-id", "")
-    correlation = offered if 0 < len(offered) <= 100 and offered.isprintable() else uuid.uuid4().hex
+    """Give every request a correlation id, the caller's if it is a UUID; logs and events carry it."""
+    correlation = sane_correlation(request.headers.get("x-correlation-id")) or uuid.uuid4().hex
     request.state.correlation = correlation
     structlog.contextvars.bind_contextvars(correlation=correlation)
     started = time.monotonic()

@@ -13,6 +13,7 @@ from shared.contracts.state import State
 from shared.plumbing.access import Caller, caller
 from shared.plumbing.journal import Cause, Draft, Ledger, Loaded, Stale, Task
 from shared.plumbing.problems import Problem
+from shared.plumbing.tracing import sane_trace
 
 S = TypeVar("S", bound=State)
 ATTEMPTS = 8
@@ -44,7 +45,7 @@ async def asked(
     return Asked(
         who.actor,
         request.state.correlation,
-        request.headers.get("traceparent"),
+        sane_trace(request.headers.get("traceparent")),
         idempotency_key,
         hashlib.sha256(place + body).hexdigest(),
     )

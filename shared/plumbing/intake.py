@@ -5,7 +5,6 @@ reason; the payload sealed in `quarantine`). Receipts, early records and quarant
 the states and events they belong to, so a crash can neither lose nor double one.
 """
 
-import hashlib
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -21,14 +20,18 @@ from shared.contracts.decision import Invalid, Refusal, TooEarly
 from shared.contracts.intake import Intake
 from shared.plumbing.cloudevents import CloudEvent, Malformed, problems_of, read_kafka, read_structured
 from shared.plumbing.database import Document
+from shared.plumbing.identity import Identity
 from shared.plumbing.journal import Cause, Draft, Ledger, Stale, Task
 from shared.plumbing.listening import Batch, Offsets, Record
 from shared.plumbing.settling import Unread, set_aside, settle
 from shared.plumbing.telemetry import TAKEN, logger
+from shared.plumbing.tracing import sane_correlation, sane_trace
 
 Outcome = Literal["accepted", "duplicate", "early", "rejected"]
 Tallies = Counter[tuple[str, str, str]]
 QUARANTINE_DAYS = 30
+LONGEST_SOURCE = 200
+"""Characters of a source: it becomes a dimension of every fact."""
 SWEPT_AT_ONCE = 10_000
 """Early records looked at in one sweep; the next one goes on behind them, so that none is passed over for ever."""
 AWAKENED_AT_ONCE = 1_000
@@ -96,10 +99,11 @@ class _Item:
 class IntakeDesk:
     """Takes foreign events in batches, from a topic or over HTTP. One service has one."""
 
-    def __init__(self, ledger: Ledger, understood: Sequence[Understood], shard: str) -> None:
+    def __init__(self, ledger: Ledger, identity: Identity, understood: Sequence[Understood], shard: str) -> None:
         """`shard` keeps the tallies of several processes apart, so that they never wait for one another."""
         self._ledger = ledger
         self._database = ledger.database
+        self._identity = identity
         self._understood = {item.data.TYPE: item for item in understood}
         self._shard = shard
         self._swept_to = ""
@@ -129,7 +133,7 @@ class IntakeDesk:
         items = []
         for event in events:
             body = event.model_dump_json(exclude_none=True).encode()
-            place = f"http/{hashlib.sha256(body).hexdigest()[:32]}"
+            place = f"http/{self._identity.of('http', event.source, body.decode())}"
             items.append(self._understand(_Item(place, now, body, event)))
         await settle(items, self._attempt)
         return [Receipt(item.event.id if item.event else None, item.type, item.outcome, item.reason) for item in items]
@@ -148,7 +152,11 @@ class IntakeDesk:
         event = item.event
         if event is None:
             raise ValueError("nothing to understand")
-        item.receipt_id = _hash(event.source, event.id)
+        # Keyed, since it travels as causation id: a foreign id may be a phone number that could be guessed back.
+        item.receipt_id = self._identity.of("receipt", event.source, event.id)
+        if len(event.source) > LONGEST_SOURCE:
+            item.outcome, item.reason = "rejected", f"source: at most {LONGEST_SOURCE} characters"
+            return item
         understood = self._understood.get(event.type)
         if understood is None:
             known = ", ".join(sorted(self._understood))
@@ -166,7 +174,7 @@ class IntakeDesk:
         else:
             if understood.data.IDENTITY:
                 values = [str(getattr(data, name)) for name in understood.data.IDENTITY]
-                item.identity = _hash(event.source, event.type, *values)
+                item.identity = self._identity.of("fact", event.source, "\x1f".join((event.type, *values)))
         return item
 
     async def _attempt(self, items: Sequence[_Item]) -> None:
@@ -251,7 +259,9 @@ class IntakeDesk:
             raise ValueError("an event that was not understood cannot be decided")
         # The receipt's name stands for the foreign event, whose own id may be a customer's or an order's: those stay.
         name = item.receipt_id
-        cause = Cause(f"source:{event.source}", event.correlationid or name, name, event.traceparent)
+        cause = Cause(
+            f"source:{event.source}", sane_correlation(event.correlationid) or name, name, sane_trace(event.traceparent)
+        )
         try:
             self._ledger.decide(draft, task, now, cause)
         except TooEarly as waits:
@@ -279,7 +289,7 @@ class IntakeDesk:
 
     def _write(self, draft: Draft, items: Sequence[_Item], tallies: Tallies, now: datetime) -> None:
         for item in items:
-            tallies[item.source, item.type, item.outcome] += 1
+            tallies[item.source, item.type if item.type in self._understood else "unknown", item.outcome] += 1
             if item.outcome == "rejected":
                 self._quarantine(draft, item, now)
             if item.outcome == "duplicate" or not item.receipt_id:
@@ -413,8 +423,3 @@ def _is_zone(name: str) -> bool:
     except (KeyError, ValueError, OSError):
         return False
     return True
-
-
-def _hash(*parts: str) -> str:
-    """128-bit name of a tuple of strings; collision-free for all practical numbers of events."""
-    return hashlib.sha256("".join(f"{len(part)}:{part}" for part in parts).encode()).hexdigest()[:32]

@@ -52,7 +52,7 @@ class Speaking:
 
     def intake_desk(self, understood: Sequence[Understood]) -> IntakeDesk:
         """The one desk that takes foreign events in, from the topic and over HTTP."""
-        self._desk = IntakeDesk(self.ledger, understood, shard=uuid.uuid4().hex[:8])
+        self._desk = IntakeDesk(self.ledger, self.identity, understood, shard=uuid.uuid4().hex[:8])
         return self._desk
 
     def service(

@@ -11,6 +11,7 @@ from shared.contracts.intake import Intake
 from shared.contracts.state import Part, State
 from shared.plumbing import database as seam
 from shared.plumbing.clock import ManualClock
+from shared.plumbing.identity import Identity
 from shared.plumbing.intake import Heard, IntakeDesk, Understood
 from shared.plumbing.journal import Aggregate, Cause, Draft, Ledger, Task
 from shared.plumbing.sealing import Seal
@@ -170,7 +171,7 @@ async def ledger(stack: RealStack, namespace: Namespace) -> AsyncIterator[Ledger
 
 async def desk(of: Ledger, understood: Sequence[Understood] = UNDERSTOOD) -> IntakeDesk:
     """A prepared intake desk on the ledger."""
-    found = IntakeDesk(of, understood, shard="test")
+    found = IntakeDesk(of, Identity(b"\x05" * 32), understood, shard="test")
     await found.prepare()
     return found
 
