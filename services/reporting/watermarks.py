@@ -20,6 +20,8 @@ from shared.plumbing.listening import Batch
 from shared.plumbing.store import Cursor
 from shared.plumbing.telemetry import logger
 
+NOT_BEGUN = Cursor(0, 0)
+
 log = logger("watermarks")
 
 
@@ -33,14 +35,25 @@ class Watermark:
 
 @dataclass(frozen=True)
 class Counted:
-    """How far one topic is counted; None: nothing of it yet."""
+    """How far one topic is counted; None: not known, or nothing of it yet."""
 
     recorded_through: datetime | None
+    """Recording time of the last counted event, of the partition where that is earliest."""
+    final_through: datetime | None
+    """Nothing recorded by then can still appear: promised by watermarks that our cursors have passed."""
     behind: int | None
+    """Records not yet counted."""
 
     def shown(self) -> dict[str, Any]:
-        through = None if self.recorded_through is None else moment_text(self.recorded_through)
-        return {"recorded_through": through, "behind": self.behind}
+        return {
+            "recorded_through": _shown(self.recorded_through),
+            "final_through": _shown(self.final_through),
+            "behind": self.behind,
+        }
+
+
+def _shown(moment: datetime | None) -> str | None:
+    return None if moment is None else moment_text(moment)
 
 
 class Watermarks:
@@ -116,15 +129,14 @@ def counted_of(
 ) -> Counted:
     """How far one topic is counted: as far as its partition that is least so."""
     places = {place for known in (cursors, marks, ends) for place in known if place.topic == topic}
-    through: list[datetime | None] = []
-    behind = 0
-    for place in places:
-        cursor, mark = cursors.get(place, Cursor(0, 0)), marks.get(place)
-        if mark is not None and cursor.next >= mark.end:
-            through.append(mark.through if cursor.recorded is None else max(mark.through, cursor.recorded))
-        elif cursor.recorded is not None or ends.get(place) != 0:
-            through.append(cursor.recorded)
-        behind += max(0, ends.get(place, cursor.next) - cursor.next)
-    known = [moment for moment in through if moment is not None]
-    earliest = min(known) if known and len(known) == len(through) else None
-    return Counted(earliest, behind if ends else None)
+    recorded = [cursor.recorded for place, cursor in cursors.items() if place.topic == topic and cursor.recorded]
+    final: datetime | None = None
+    if ends and places:
+        promised = [
+            marks[place].through
+            for place in places
+            if place in marks and cursors.get(place, NOT_BEGUN).next >= marks[place].end
+        ]
+        final = min(promised) if len(promised) == len(places) else None
+    behind = sum(max(0, ends[place] - cursors.get(place, NOT_BEGUN).next) for place in places if place in ends)
+    return Counted(min(recorded, default=None), final, behind if ends else None)

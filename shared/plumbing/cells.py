@@ -88,11 +88,12 @@ class Contributions:
 
     def add(self, families: Sequence[Family], fact: Fact, sign: int) -> None:
         """Add (`sign` 1) or take away (−1) what the fact counts."""
+        declared = self._cuts.dimensions
         for family in families:
             entries = family.entries(fact)
             if family.additive or len(entries) == 1:
                 for entry in entries:
-                    key = (family.name, tuple(entry[0].items()))
+                    key = (family.name, tuple([item for item in entry[0].items() if item[0] in declared]))
                     sums = self._gathered.get(key)
                     if sums is None:
                         sums = self._gathered[key] = {}

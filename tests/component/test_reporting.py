@@ -216,3 +216,33 @@ async def test_questions_that_make_no_sense_are_problem_documents(reporting: Run
     listed = (await reporting.client.get("/v1/metrics")).json()
     assert len(listed["metrics"]) == 18
     assert listed["metrics"][1]["names"]["zh"] == "满意率"
+
+
+async def test_a_day_becomes_final_once_the_watermarks_have_passed_it(
+    reporting: Running, stack: RealStack, namespace: Namespace
+) -> None:
+    teller = Teller()
+    await send(stack, namespace, "survey", [teller.tell("r", answered("r", 5, "east"), time=moment(3, 10))])
+
+    async def asked() -> dict[str, Any]:
+        return await ask(reporting, "responses", as_of="2026-03-10")
+
+    first = await eventually(asked)
+    assert first["provisional"]
+    for topic in namespace.topics:
+        if topic.name.endswith("-events"):
+            marks = [
+                {"topic": topic.name, "partition": partition, "recordedthrough": "2026-03-11T00:00:00Z", "offset": None}
+                for partition in range(topic.partitions)
+            ]
+            records = [(f"{topic.name}/{mark['partition']}".encode(), mark) for mark in marks]
+            await write(stack.kafka, f"{namespace.topic_prefix}watermarks", records)
+
+    async def final() -> bool:
+        told = await asked()
+        assert told["total"]["value"] == 1
+        return not told["provisional"]
+
+    await eventually(final)
+    assert (await ask(reporting, "responses", as_of="2026-03-11"))["provisional"]
+    assert (await ask(reporting, "responses", as_of="2026-03-09"))["total"]["value"] == 0

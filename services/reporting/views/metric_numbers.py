@@ -102,4 +102,4 @@ def provisional(as_of: str | None, counted: Mapping[str, Counted], zone: ZoneInf
         return True
     day_after = datetime.fromisoformat(as_of) + timedelta(days=1)
     end = day_after.replace(tzinfo=zone)
-    return any(state.recorded_through is None or state.recorded_through < end for state in counted.values())
+    return any(state.final_through is None or state.final_through < end for state in counted.values())
