@@ -32,8 +32,7 @@ WATERMARK_MARGIN = timedelta(seconds=60)
 """No transaction lives longer than MongoDB's transactionLifetimeLimitSeconds, so nothing older can still appear."""
 WATERMARK_EVERY_S = 5.0
 STREAM_WAIT_MS = 200
-TOKEN_LOST = {136, 222, 260, 280, 286}
-"""CappedPositionLost, CloseChangeStream, InvalidResumeToken, ChangeStreamFatalError, ChangeStreamHistoryLost."""
+RESCAN_PAGE = 2_000
 
 log = logger("relay")
 
@@ -150,8 +149,9 @@ class Relay:
                 stream = _Stream(self._database, session, token)
                 await stream.open()
             except OperationFailure as error:
-                if token is None or error.code not in TOKEN_LOST:
+                if token is None:
                     raise
+                # Out of the oplog, of another server, or damaged: the codes are many, and a scan is right for all.
                 log.warning("resume token lost, scanning the journal", code=error.code)
                 token = None
                 stream = _Stream(self._database, session, None)
@@ -230,19 +230,30 @@ class Relay:
 
     async def _rescan(self, producer: AIOKafkaProducer, since: datetime | None) -> None:
         """Publish again what may have been missed, in the order of each subject's revisions."""
-        query: Document = {} if since is None else {"recorded": {"$gte": since - RESCAN_MARGIN}}
-        chunk: list[Document] = []
-        async for record in self._database["journal"].find(query).sort([("subject", 1), ("revision", 1)]):
-            chunk.append({"collection": "journal", "record": record})
-            if len(chunk) == 2_000:
-                await self._send(producer, chunk)
-                await self._renew()
-                chunk = []
+        recent: Document = {} if since is None else {"recorded": {"$gte": since - RESCAN_MARGIN}}
+        last: Document | None = None
+        while True:
+            page = await self._page(recent, last)
+            await self._send(producer, [{"collection": "journal", "record": record} for record in page])
+            await self._renew()
+            if len(page) < RESCAN_PAGE:
+                break
+            last = page[-1]
         quarantined = self._database["quarantine"].find(
             {} if since is None else {"received": {"$gte": since - RESCAN_MARGIN}}
         )
-        chunk.extend([{"collection": "quarantine", "record": record} async for record in quarantined])
-        await self._send(producer, chunk)
+        await self._send(producer, [{"collection": "quarantine", "record": record} async for record in quarantined])
+
+    async def _page(self, recent: Document, last: Document | None) -> list[Document]:
+        """The next records behind `last`, as of one moment: a plain scan may see revision n + 1 and have missed n."""
+        query = dict(recent)
+        if last is not None:
+            later = {"subject": last["subject"], "revision": {"$gt": last["revision"]}}
+            query["$or"] = [later, {"subject": {"$gt": last["subject"]}}]
+        order = [("subject", 1), ("revision", 1)]
+        async with self._client.start_session(snapshot=True) as session:
+            found = self._database["journal"].find(query, {"private": 0}, session=session).sort(order)
+            return await found.limit(RESCAN_PAGE).to_list(RESCAN_PAGE)
 
     async def _store(self, token: Any, acknowledged: datetime | None) -> None:
         """Remember how far Kafka has acknowledged. Raises LeaseLost when a later owner already stored."""

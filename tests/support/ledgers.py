@@ -32,6 +32,7 @@ class EntryBooked(Event):
     SUBJECT: ClassVar[str] = "account"
     entry_id: Code
     amount: int
+    codes: list[Code] = []
 
 
 class EntryCancelled(Event):
@@ -98,14 +99,14 @@ def opening(account: str, owner: str | None = None) -> Task[Account]:
     return on(account, lambda state: [] if state else [Said(AccountOpened(account_id=account), NOON, private)])
 
 
-def booking(account: str, entry: str, amount: int, note: str | None = None) -> Task[Account]:
+def booking(account: str, entry: str, amount: int, note: str | None = None, codes: Sequence[str] = ()) -> Task[Account]:
     """Book an entry, opening the account if need be. A negative amount is refused."""
 
     def rule(state: Account | None) -> list[Said]:
         if amount < 0:
             raise Refusal("an amount is not negative")
         opened = [] if state else [Said(AccountOpened(account_id=account), NOON)]
-        booked = EntryBooked(entry_id=entry, amount=amount)
+        booked = EntryBooked(entry_id=entry, amount=amount, codes=list(codes))
         return [*opened, Said(booked, NOON, {} if note is None else {"note": note})]
 
     return on(account, rule, entry)

@@ -6,6 +6,8 @@ from typing import Any
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord
 
+from tests.support.eventually import eventually
+
 
 async def write(kafka: str, topic: str, records: Sequence[tuple[bytes | None, Any]], **options: Any) -> None:
     """Send (key, value) pairs one after another; a mapping is written as JSON, bytes and None as they are."""
@@ -24,7 +26,8 @@ async def read_all(kafka: str, topic: str) -> list[ConsumerRecord[bytes, bytes]]
     consumer = AIOKafkaConsumer(topic, bootstrap_servers=kafka, enable_auto_commit=False)
     await consumer.start()
     try:
-        partitions = list(consumer.assignment())
+        # Just after a topic was made the first answer about it may be that it has no partitions.
+        partitions = list(await eventually(consumer.assignment, because=f"{topic} has no partitions"))
         ends = await consumer.end_offsets(partitions)
         await consumer.seek_to_beginning(*partitions)
         records: list[ConsumerRecord[bytes, bytes]] = []
