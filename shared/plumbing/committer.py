@@ -11,8 +11,9 @@ from typing import TypeAlias
 from aiokafka import TopicPartition
 
 from shared.plumbing.clock import Clock
-from shared.plumbing.counting import Counter, Handed, Outcome, Plan, read_all, waiting, wanted
+from shared.plumbing.counting import Counter, Handed, read_all, waiting, wanted
 from shared.plumbing.listening import Batch
+from shared.plumbing.plan import Outcome, Plan
 from shared.plumbing.store import Cursor, CursorMoved, Interrupted, Move, Store
 from shared.plumbing.telemetry import COUNTED, QUARANTINED, logger
 

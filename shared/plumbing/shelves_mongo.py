@@ -9,7 +9,7 @@ from shared.plumbing.cells import values_from
 from shared.plumbing.database import Client, Collection, Database, Document, Session
 from shared.plumbing.projection import Fact
 from shared.plumbing.store import Cell, CellsWanted, Change, Cursor, Page
-from shared.plumbing.store_mongo import change_of, changes_between, collection_name, page_of
+from shared.plumbing.store_documents import change_of, changes_between, collection_name, cursor_of, page_of, place_named
 from shared.plumbing.undo import undone
 
 FACTS_AT_ONCE = 1_000
@@ -41,13 +41,8 @@ class MongoMoment:
         return self._database[collection_name(self._name, part)]
 
     async def cursors(self) -> dict[TopicPartition, Cursor]:
-        cursors = {}
-        async for document in self._of("cursors").find({}, session=self._session):
-            topic, _, partition = document["_id"].rpartition("/")
-            cursors[TopicPartition(topic, int(partition))] = Cursor(
-                document["next"], document["epoch"], document["recorded"]
-            )
-        return cursors
+        found = self._of("cursors").find({}, session=self._session)
+        return {place_named(document["_id"]): cursor_of(document) async for document in found}
 
     async def live(self, wanted: CellsWanted) -> AsyncIterator[Cell]:
         prefix = f"{wanted.projection}|{','.join(wanted.cut)}|"

@@ -18,17 +18,17 @@ from pymongo.read_concern import ReadConcern
 from shared.plumbing.cells import Sums
 from shared.plumbing.database import MAJORITY, SNAPSHOT, Client, Collection, Database, Document, Session
 from shared.plumbing.sealing import Seal
-from shared.plumbing.store import (
-    Change,
-    Cursor,
-    CursorMoved,
-    Interrupted,
-    Kept,
-    Move,
-    Page,
-    Parked,
-    Quarantined,
-    Writes,
+from shared.plumbing.store import Cursor, CursorMoved, Interrupted, Kept, Move, Page, Parked, Quarantined, Writes
+from shared.plumbing.store_documents import (
+    change_document,
+    change_id,
+    collection_name,
+    cursor_of,
+    page_document,
+    page_of,
+    place_name,
+    place_named,
+    place_names,
 )
 
 PATHS_A_COMMAND = 20_000
@@ -67,7 +67,7 @@ class MongoStore:
     async def claim(self, places: Some[TopicPartition]) -> dict[TopicPartition, Cursor]:
         session_id = self._own_session().session_id["id"]
         cursors = self._of("cursors")
-        known = {document["_id"]: document async for document in cursors.find({"_id": {"$in": _names(places)}})}
+        known = {document["_id"]: document async for document in cursors.find({"_id": {"$in": place_names(places)}})}
         # A worker killed inside a transaction would hold its cursors until the transaction's lifetime runs out.
         former = {
             bytes(document["session"]): document["session"]
@@ -78,7 +78,7 @@ class MongoStore:
             await self._client.admin.command({"killSessions": [{"id": session} for session in former.values()]})
         claimed = {}
         for place in places:
-            claimed[place] = _cursor(await self._claim_one(cursors, place, session_id))
+            claimed[place] = cursor_of(await self._claim_one(cursors, place, session_id))
         return claimed
 
     async def _claim_one(self, cursors: Collection, place: TopicPartition, session_id: Any) -> Document:
@@ -90,17 +90,17 @@ class MongoStore:
         for _ in range(2):
             try:
                 document = await cursors.find_one_and_update(
-                    {"_id": _name(place)}, change, upsert=True, return_document=ReturnDocument.AFTER
+                    {"_id": place_name(place)}, change, upsert=True, return_document=ReturnDocument.AFTER
                 )
             except DuplicateKeyError:  # two first claims at once: the second finds what the first made
                 continue
             if document is not None:
                 return document
-        raise Interrupted(f"{_name(place)} could not be claimed")
+        raise Interrupted(f"{place_name(place)} could not be claimed")
 
     async def cursors(self) -> dict[TopicPartition, Cursor]:
         found = self._of("cursors").find({})
-        return {_place(document["_id"]): _cursor(document) async for document in found}
+        return {place_named(document["_id"]): cursor_of(document) async for document in found}
 
     async def pages(self, wanted: Mapping[str, Some[str]]) -> dict[str, dict[str, Page]]:
         pages = {}
@@ -111,7 +111,7 @@ class MongoStore:
 
     async def parked(self, wanted: Mapping[str, Some[str]]) -> dict[tuple[str, str, int], Parked]:
         ranges = [
-            {"_id": {"$gte": _change_id(shelf, subject, 0), "$lte": _change_id(shelf, subject, 2**62)}}
+            {"_id": {"$gte": change_id(shelf, subject, 0), "$lte": change_id(shelf, subject, 2**62)}}
             for shelf, subjects in wanted.items()
             for subject in subjects
         ]
@@ -146,7 +146,7 @@ class MongoStore:
     async def _move(self, moves: Mapping[TopicPartition, Move], session: Session) -> None:
         updates = [
             {
-                "q": {"_id": _name(place), "epoch": move.was.epoch, "next": move.was.next},
+                "q": {"_id": place_name(place), "epoch": move.was.epoch, "next": move.was.next},
                 "u": {"$set": {"next": move.next, "recorded": move.recorded}},
             }
             for place, move in moves.items()
@@ -164,21 +164,23 @@ class MongoStore:
 
     async def _write(self, writes: Writes, session: Session) -> None:
         for shelf, pages in writes.new.items():
-            await self._of(f"facts.{shelf}").insert_many([_page(page) for page in pages], session=session)
+            await self._of(f"facts.{shelf}").insert_many([page_document(page) for page in pages], session=session)
         for shelf, pages in writes.changed.items():
             replaced = await self._of(f"facts.{shelf}").bulk_write(
-                [ReplaceOne({"_id": page.subject}, _page(page)) for page in pages], session=session
+                [ReplaceOne({"_id": page.subject}, page_document(page)) for page in pages], session=session
             )
             if replaced.matched_count != len(pages):
                 raise Interrupted(f"facts of {shelf} vanished while they were changed")
         if writes.changes:
-            await self._of("changes").insert_many([_change(change) for change in writes.changes], session=session)
+            await self._of("changes").insert_many(
+                [change_document(change) for change in writes.changes], session=session
+            )
         for name, cells in (("cells", writes.live), ("dated", writes.dated)):
             for updates in _increments(cells):
                 await self._update(name, updates, session)
         if writes.park or writes.unpark:
             await self._of("parked").delete_many(
-                {"_id": {"$in": [_change_id(*key) for key in writes.unpark]}}, session=session
+                {"_id": {"$in": [change_id(*key) for key in writes.unpark]}}, session=session
             )
         if writes.park:
             await self._of("parked").bulk_write(
@@ -218,7 +220,7 @@ class MongoStore:
 
     def _parked(self, parked: Parked) -> Document:
         return {
-            "_id": _change_id(parked.shelf, parked.subject, parked.revision),
+            "_id": change_id(parked.shelf, parked.subject, parked.revision),
             "event": parked.event,
             "received": parked.received,
             **self._sealed(parked.letter),
@@ -248,10 +250,6 @@ class MongoStore:
         }
 
 
-def collection_name(projection_set: str, part: str) -> str:
-    return f"{projection_set}.{part}"
-
-
 def _increments(cells: Mapping[str, Sums]) -> Iterator[list[Document]]:
     """Update statements, split into commands; keys ascend, so that any two commits take documents in one order."""
     updates: list[Document] = []
@@ -264,76 +262,3 @@ def _increments(cells: Mapping[str, Sums]) -> Iterator[list[Document]]:
             updates, paths = [], 0
     if updates:
         yield updates
-
-
-def _names(places: Some[TopicPartition]) -> list[str]:
-    return [_name(place) for place in places]
-
-
-def _name(place: TopicPartition) -> str:
-    return f"{place.topic}/{place.partition}"
-
-
-def _place(name: str) -> TopicPartition:
-    topic, _, partition = name.rpartition("/")
-    return TopicPartition(topic, int(partition))
-
-
-def _cursor(document: Document) -> Cursor:
-    return Cursor(document["next"], document["epoch"], document["recorded"])
-
-
-def _change_id(shelf: str, subject: str, revision: int) -> Document:
-    return {"shelf": shelf, "subject": subject, "revision": revision}
-
-
-def _change(change: Change) -> Document:
-    return {
-        "_id": _change_id(change.projection, change.subject, change.revision),
-        "event": change.event,
-        "type": change.type,
-        "day": change.day,
-        "undo": change.undo,
-    }
-
-
-def change_of(document: Document) -> Change:
-    key = document["_id"]
-    return Change(
-        key["shelf"],
-        key["subject"],
-        key["revision"],
-        document["event"],
-        document["type"],
-        document["day"],
-        document["undo"],
-    )
-
-
-def _page(page: Page) -> Document:
-    return {
-        "_id": page.subject,
-        "revision": page.revision,
-        "event": page.event,
-        "day": page.day,
-        "born": page.born,
-        "fact": page.fact,
-        "parked": page.parked,
-    }
-
-
-def page_of(document: Document) -> Page:
-    return Page(
-        document["_id"],
-        document["revision"],
-        document["event"],
-        document["day"],
-        document["born"],
-        document["fact"],
-        document["parked"],
-    )
-
-
-def changes_between(shelf: str, first: str, last: str) -> Document:
-    """Filter for the changes of all subjects from `first` to `last`."""
-    return {"_id": {"$gte": _change_id(shelf, first, 0), "$lte": _change_id(shelf, last, 2**62)}}
