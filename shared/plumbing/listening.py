@@ -55,6 +55,7 @@ class Hearing(ConsumerRebalanceListener):  # type: ignore[misc]
         self._unfinished: dict[TopicPartition, int] = {}
         self._next: dict[TopicPartition, int] = {}
         self._stopping = False
+        self._joined = False
         self._find_consumer: Callable[[], AIOKafkaConsumer | None] = lambda: None
 
     def attach(self, find_consumer: Callable[[], AIOKafkaConsumer | None]) -> None:
@@ -63,12 +64,14 @@ class Hearing(ConsumerRebalanceListener):  # type: ignore[misc]
 
     async def on_partitions_revoked(self, revoked: Sequence[TopicPartition]) -> None:
         """Only forgets; correctness rests on what the listener stores with its data."""
+        self._joined = False
         self.listener.forget()
         for partition in revoked:
             self._next.pop(partition, None)
             self._unfinished.pop(partition, None)
 
     async def on_partitions_assigned(self, assigned: Sequence[TopicPartition]) -> None:
+        self._joined = True
         self.progressed_at = time.monotonic()
 
     def stop(self) -> None:
@@ -144,13 +147,17 @@ class Hearing(ConsumerRebalanceListener):  # type: ignore[misc]
             log.info("offset hint not stored", group=self.group, error=str(error))
 
     async def lag(self) -> int | None:
-        """Records in the assigned partitions not yet taken; None while nothing is assigned.
+        """Records in the assigned partitions not yet taken; None until the group has been joined.
 
-        Raises KafkaError when the broker cannot be asked.
+        A spare member (more processes than partitions) has nothing to take and is not stuck: 0. Raises KafkaError when
+        the broker cannot be asked.
         """
         consumer = self._find_consumer()
-        if consumer is None or not consumer.assignment():
+        if consumer is None or not self._joined:
             return None
+        if not consumer.assignment():
+            self.progressed_at = time.monotonic()
+            return 0
         try:
             ends = await consumer.end_offsets(list(consumer.assignment()))
         except KafkaError:
