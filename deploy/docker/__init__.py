@@ -1,0 +1,1 @@
+"""The system on Docker: image, locked packages, keys."""
