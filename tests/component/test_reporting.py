@@ -78,6 +78,8 @@ async def test_answers_become_satisfaction_by_region(
     rest = (await reporting.client.get("/v1/facts", params={"metric": "csat", "after": page["next"]})).json()
     assert [fact["id"] for fact in rest["facts"]] == ["r3", "r4", "r5"]
     assert rest["next"] is None
+    other = {"metric": "rating_mean", "where.metric": "nps"}
+    assert (await reporting.client.get("/v1/facts", params=other)).json()["facts"] == []
     one = (await reporting.client.get("/v1/facts/responses/r1")).json()
     assert one["fact"]["dims"] == {"source": "shop", "region": "east", "mode": "web"}
 

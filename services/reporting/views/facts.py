@@ -40,7 +40,7 @@ def routes(office: Office) -> APIRouter:
         async with counting.shelves.moment() as moment:
             async for subject, fact in moment.facts(asked.metric.projection, query.after, asked.as_of):
                 adds = weight(asked, fact)
-                if not adds:
+                if not adds or asked.metric.answer(adds, asked.narrowing).n == 0 < len(asked.narrowing):
                     continue
                 if len(page) == query.limit:
                     more = True
