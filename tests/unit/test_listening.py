@@ -178,9 +178,20 @@ async def test_an_empty_poll_is_nothing(scene: Scene) -> None:
 async def test_lag_counts_what_is_not_taken_yet(scene: Scene) -> None:
     assert await scene.hearing.lag() is None
     scene.hearing.attach(lambda: cast("AIOKafkaConsumer", scene.consumer))
+    assert await scene.hearing.lag() is None
+    await scene.hearing.on_partitions_assigned([A, B])
     scene.consumer.ends = {A: 8, B: 2}
     await scene.poll(*records(A, 3))
     assert await scene.hearing.lag() == 4 + 2
     scene.consumer.assigned = {A}
     await scene.poll(*records(A, 7))
     assert await scene.hearing.lag() == 0
+
+
+async def test_a_spare_member_has_nothing_to_take(scene: Scene) -> None:
+    scene.hearing.attach(lambda: cast("AIOKafkaConsumer", scene.consumer))
+    scene.consumer.assigned = set()
+    await scene.hearing.on_partitions_assigned([])
+    assert await scene.hearing.lag() == 0
+    await scene.hearing.on_partitions_revoked([])
+    assert await scene.hearing.lag() is None
