@@ -159,6 +159,15 @@ def test_d14_the_last_verdict_told_wins_and_none_is_not_counted() -> None:
     assert CATALOGUE.metrics["sla_kept"].family.entries(folded("cases", opened, own)) == []
 
 
+def test_d14_the_verdict_of_the_last_cycle_counts_in_whatever_order_it_is_told() -> None:
+    opened = feedback.ComplaintOpened(case_id="s", opened_at=at("2026-03-01T00:00"))
+    first = feedback.CaseClosed(case_id="s", cycle=1, at=at("2026-03-02T00:00"), sla_kept=True, priority="1")
+    second = feedback.CaseClosed(case_id="s", cycle=2, at=at("2026-03-09T00:00"), sla_kept=False, priority="3")
+    in_order, late = folded("cases", opened, first, second), folded("cases", opened, second, first)
+    assert in_order["closed"] == late["closed"]
+    assert in_order["closed"]["priority"] == "3"
+
+
 def test_only_complaints_are_complaints() -> None:
     praised = folded("cases", feedback.PraiseOpened(case_id="s", opened_at=at("2026-03-01T00:00")))
     assert CATALOGUE.metrics["complaints_opened"].family.entries(praised) == []

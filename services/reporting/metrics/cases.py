@@ -122,7 +122,15 @@ class Cases:
             raise Unfit("a step of a case that was never opened")
         at = milliseconds(said.at)
         if isinstance(said, CaseClosed):
-            closed = {"at": at, "day": heard.day(said.at), "kept": said.sla_kept, "priority": said.priority}
+            if fact["closed"] is not None and said.cycle < fact["closed"]["cycle"]:
+                return fact
+            closed = {
+                "cycle": said.cycle,
+                "at": at,
+                "day": heard.day(said.at),
+                "kept": said.sla_kept,
+                "priority": said.priority,
+            }
             return {**fact, "closed": closed}
         cycle = str(said.cycle)
         if isinstance(said, CaseReopened):
