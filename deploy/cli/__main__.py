@@ -33,6 +33,7 @@ COMMANDS = {
     "topics": ("deploy.cli.serve", "topics", RUN),
     "import": ("deploy.tapes.cli", "import_tape", ASK),
     "metrics": ("deploy.cli.metrics", "metrics", ASK),
+    "policy": ("deploy.cli.policy", "policy", ASK),
     "test": ("deploy.cli.suite", "test", DEVELOP),
     "check": ("deploy.cli.suite", "check", DEVELOP),
 }
@@ -61,6 +62,9 @@ def door(asked: str | None = None) -> typer.Typer:
     for name, (module, function, panel) in COMMANDS.items():
         if asked == name or asked not in COMMANDS:
             command = getattr(importlib.import_module(module), function)
+            if isinstance(command, typer.Typer):  # a group of commands
+                app.add_typer(command, name=name, rich_help_panel=panel)
+                continue
             app.command(name, rich_help_panel=panel, context_settings=PASS_ON.get(name))(command)
     return app
 

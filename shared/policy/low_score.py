@@ -4,17 +4,12 @@ from collections.abc import Iterable
 from datetime import date
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
 from shared.contracts.envelope import Code
 from shared.contracts.questions import Metric, Scale
 from shared.contracts.survey import Answer
-
-
-class Declared(BaseModel):
-    """Base of what the file declares: unknown fields are refused, so that a misspelt limit is not ignored."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
+from shared.policy.declared import Declared
 
 
 class Rule(Declared):

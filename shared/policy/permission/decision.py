@@ -1,0 +1,156 @@
+"""May this caller do this to that, now? Pure: everything it looks at is an argument (S0-37, S2-21, DOMAIN E4).
+
+Denied by default. The hard rules come before every right: an auditor never writes, who requested does not approve.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Literal
+
+from shared.policy.permission.organisation import Organisation
+from shared.policy.permission.table import AUDITOR, Fields, Right, Version, more
+
+Reason = Literal["unknown-action", "auditor-never-writes", "requester-is-approver", "no-permission", "out-of-scope"]
+
+
+@dataclass(frozen=True)
+class Caller:
+    """Who asks. `subject` is written into events and audit; `unrestricted` is the local caller of an unprotected
+    process, who may do everything."""
+
+    subject: str
+    roles: frozenset[str] = frozenset()
+    teams: frozenset[str] = frozenset()
+    department: str | None = None
+    topics: frozenset[str] = frozenset()
+    unrestricted: bool = False
+
+    @property
+    def actor(self) -> str:
+        """The name in an event's `actor`."""
+        return self.subject
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What is known of the object: its id, who owns it, whose topic it belongs to, who requested what is approved.
+
+    `claimable`: an object of this kind has an owner sooner or later, so without one it is unclaimed.
+    """
+
+    id: str | None = None
+    owners: frozenset[str] = frozenset()
+    topic: str | None = None
+    requester: str | None = None
+    claimable: bool = False
+
+
+@dataclass(frozen=True)
+class Grant:
+    """A right to one action on one object from `starts` until before `ends`, unless taken back."""
+
+    grantee: str
+    action: str
+    object_id: str
+    starts: datetime
+    ends: datetime
+    revoked: bool = False
+
+    def holds(self, now: datetime) -> bool:
+        """Whether it is in force at this instant."""
+        return not self.revoked and self.starts <= now < self.ends
+
+
+@dataclass(frozen=True)
+class Allowed:
+    """Yes, seeing this much of the personal fields."""
+
+    fields: Fields
+
+
+@dataclass(frozen=True)
+class Denied:
+    """No, and why."""
+
+    reason: Reason
+
+
+@dataclass(frozen=True)
+class Reach:
+    """Which rows a caller reaches with an action: all, or those of the owners, unclaimed, and by id."""
+
+    everything: bool = False
+    owners: frozenset[str] = frozenset()
+    unclaimed: bool = False
+    ids: frozenset[str] = frozenset()
+
+    def covers(self, facts: Facts) -> bool:
+        """Whether a row with these facts is among them."""
+        unclaimed = self.unclaimed and facts.claimable and not facts.owners
+        return self.everything or bool(self.owners & facts.owners) or unclaimed or facts.id in self.ids
+
+
+@dataclass(frozen=True)
+class Question:
+    """One caller, one action, one instant: what all decisions of a request have in common."""
+
+    table: Version
+    organisation: Organisation
+    caller: Caller
+    action: str
+    now: datetime
+    grants: Sequence[Grant] = field(default=())
+
+    def refused(self) -> Denied | None:
+        """Why nothing at all can be allowed, whatever the object; None when it depends on the object."""
+        action = self.table.actions.get(self.action)
+        if action is None:
+            return Denied("unknown-action")
+        if self.caller.unrestricted:
+            return None
+        if AUDITOR in self.caller.roles and action.kind != "read":
+            return Denied("auditor-never-writes")
+        return None if self._rights() else Denied("no-permission")
+
+    def may(self, facts: Facts) -> Allowed | Denied:
+        """Decide on one object."""
+        refused = self.refused()
+        if refused is not None:
+            return refused
+        if self.caller.unrestricted:
+            return Allowed("full")
+        if self.table.actions[self.action].kind == "approve" and facts.requester == self.caller.subject:
+            return Denied("requester-is-approver")
+        shown: Fields | None = None
+        for right in self._rights():
+            if self._reach([right], facts.topic).covers(facts):
+                shown = right.fields if shown is None else more(shown, right.fields)
+        return Denied("out-of-scope") if shown is None else Allowed(shown)
+
+    def reach(self, topic: str | None) -> Reach:
+        """Which rows of a list; `topic` is the one all of them belong to. A row within it still asks `may` for its
+        fields."""
+        if self.refused() is not None:
+            return Reach()
+        return Reach(everything=True) if self.caller.unrestricted else self._reach(self._rights(), topic)
+
+    def _rights(self) -> list[Right]:
+        return self.table.rights(self.caller.roles, self.action)
+
+    def _reach(self, rights: Iterable[Right], topic: str | None) -> Reach:
+        scopes = frozenset().union(*(right.scope for right in rights))
+        owners: frozenset[str] = frozenset()
+        if "own" in scopes:
+            owners |= {self.caller.subject}
+        if "team" in scopes:
+            owners |= self.organisation.members(self.caller.teams)
+        ids: frozenset[str] = frozenset()
+        if "granted" in scopes:
+            ids = frozenset(
+                grant.object_id
+                for grant in self.grants
+                if grant.grantee == self.caller.subject and grant.action == self.action and grant.holds(self.now)
+            )
+        everything = "all" in scopes or ("topic" in scopes and topic is not None and topic in self.caller.topics)
+        return Reach(everything, owners, "unclaimed" in scopes, ids)

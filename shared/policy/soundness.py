@@ -1,0 +1,61 @@
+"""Faults that no pack shows alone: references between settings, and one key meaning two things."""
+
+import itertools
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from shared.policy.pack import Pack
+from shared.policy.settings import Length, Number, Setting, Steps
+
+ROWS = {"S0": 47, "S1": 25, "S2": 21, "S3": 31, "S4": 27}
+"""The last row of each source text in the requirements; a clause beyond it names nothing."""
+AMBIGUITIES = 13
+
+
+def faults(packs: Sequence[Pack]) -> list[str]:
+    """One sentence for everything wrong among these packs; empty when they can be used together."""
+    return [*_two_meanings(packs), *(fault for pack in packs for fault in _within(pack, packs))]
+
+
+def _two_meanings(packs: Sequence[Pack]) -> Iterator[str]:
+    first: dict[str, tuple[type[Any], str]] = {}
+    for pack in packs:
+        for edition in pack.editions():
+            for key, setting in edition.settings.items():
+                kind, where = first.setdefault(key, (type(setting), edition.stamp))
+                if kind is not type(setting):
+                    yield f"{key} is a {kind.__name__.lower()} in {where}, but otherwise in {edition.stamp}"
+
+
+def _within(pack: Pack, packs: Sequence[Pack]) -> Iterator[str]:
+    elsewhere = {key: one for other in packs for edition in other.editions() for key, one in edition.settings.items()}
+    for edition in pack.editions():
+        known = {**elsewhere, **edition.settings}
+        for key, setting in edition.settings.items():
+            for clause in setting.clauses:
+                if _beyond(clause):
+                    yield f"{key} in {edition.stamp} names the clause {clause}, which does not exist"
+            if isinstance(setting, Steps) and setting.value is not None:
+                yield from (f"{key} in {edition.stamp} {fault}" for fault in _chain(setting, known))
+
+
+def _beyond(clause: str) -> bool:
+    if clause.startswith("Q"):
+        return not 1 <= int(clause[1:]) <= AMBIGUITIES
+    source, _, row = clause.partition("-")
+    return source in ROWS and not 1 <= int(row) <= ROWS[source]
+
+
+def _chain(setting: Steps, known: Mapping[str, Setting]) -> Iterator[str]:
+    chain = setting.value
+    if chain is None:
+        return
+    lengths = {chain.within, chain.emergency.ratify_within if chain.emergency else None} - {None}
+    for key in sorted(chain.keys):
+        wanted = Length if key in lengths else Number
+        if not isinstance(known.get(key), wanted):
+            yield f"needs {key} as a {wanted.__name__.lower()}, which no pack declares"
+    limits = [known.get(tier.limit) for tier in chain.tiers if tier.limit is not None]
+    values = [one.value for one in limits if isinstance(one, Number) and one.value is not None]
+    if any(later < earlier for earlier, later in itertools.pairwise(values)):
+        yield "has limits that fall from one tier to the next"
