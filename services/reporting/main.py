@@ -40,7 +40,7 @@ def build(settings: Settings) -> Service:
         reader = Reader(types, catalogue.projections, settings.local_zone)
         counter = Counter(reader, catalogue.projections, cuts, settings.local_zone)
         committer = BatchCommitter(counter, store, clock, max_dead_letters_in_a_row=settings.max_dead_letters_in_a_row)
-        hearing = Hearing(f"reporting-{definition.set_name}", topics, committer)
+        hearing = Hearing(f"reporting-{definition.set_name}", topics, committer, committer.begins)
         committer.ask_bounds_of(hearing.bounds)
         hearings.append(hearing)
         stores.append(store)

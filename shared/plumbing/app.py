@@ -139,6 +139,7 @@ class Running:
     async def _watch(self) -> None:
         """Exit when records wait and none is taken: aiokafka consumers can stall silently (aio-libs/aiokafka#1154)."""
         for hearing in self.service.hearings:
+            await hearing.look_back()
             if await hearing.lag() and hearing.silent_for() > self.service.settings.stuck_after_s:
                 log.critical("no progress with records waiting, exiting", group=hearing.group, why=hearing.failing)
                 os._exit(75)

@@ -26,6 +26,7 @@ ATTEMPTS = 3
 MOST_TOLD = 20
 """Gaps and quarantined records of one batch that are logged one by one."""
 
+UNCOUNTED = Cursor(0, 0)
 log = logger("committer")
 
 
@@ -68,6 +69,15 @@ class BatchCommitter:
         self._generation += 1
         self._cursors.clear()
         self._rewound.clear()
+
+    async def begins(self, places: Collection[TopicPartition]) -> dict[TopicPartition, int]:
+        """Where counting goes on in each partition. Raises LogBroken, database errors and KafkaError."""
+        standing = await self._store.cursors()
+        cursors = {place: standing.get(place, UNCOUNTED) for place in places}
+        if self._bounds is not None:
+            for place, (start, end) in (await self._bounds(places)).items():
+                _check(place, cursors[place], start, end)
+        return {place: cursor.next for place, cursor in cursors.items()}
 
     async def take(self, batch: Batch) -> dict[TopicPartition, int]:
         """Count a batch in one transaction. Raises LogBroken, TooManyDeadLetters, Interrupted and database errors."""

@@ -8,7 +8,7 @@ batch be given up (shutdown, revoked partitions), the partition is rewound befor
 
 import asyncio
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from typing import Any, Protocol, TypeAlias
 
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, ConsumerRecord, TopicPartition
@@ -23,6 +23,7 @@ from shared.plumbing.telemetry import BATCH_SECONDS, LAG, logger
 Record: TypeAlias = "ConsumerRecord[bytes | None, bytes | None]"
 Batch: TypeAlias = Mapping[TopicPartition, Sequence[Record]]
 Offsets: TypeAlias = Mapping[TopicPartition, int]
+Begins: TypeAlias = Callable[[Collection[TopicPartition]], Awaitable[Offsets]]
 
 log = logger("listening")
 
@@ -46,10 +47,12 @@ class Listener(Protocol):
 class Hearing(ConsumerRebalanceListener):  # type: ignore[misc]
     """One subscription: its progress, and the recipe around its listener."""
 
-    def __init__(self, group: str, topics: Sequence[str], listener: Listener) -> None:
+    def __init__(self, group: str, topics: Sequence[str], listener: Listener, begins: Begins | None = None) -> None:
+        """`begins` says where the listener's own memory goes on in partitions, if it has one (see look_back)."""
         self.group = group
         self.topics = tuple(topics)
         self.listener = listener
+        self._begins = begins
         self.progressed_at = time.monotonic()
         self.failing: str | None = None
         self._unfinished: dict[TopicPartition, int] = {}
@@ -100,6 +103,29 @@ class Hearing(ConsumerRebalanceListener):  # type: ignore[misc]
             if reached != handed[-1].offset + 1:
                 self._seek(consumer, partition, reached)
         await self._commit(consumer, offsets)
+
+    async def look_back(self) -> None:
+        """Go back to where the listener's memory goes on, in partitions that brought nothing yet; run now and then.
+
+        Where Kafka's offset was moved forward by an operator, only a later record would show what was jumped over.
+        A listener that refuses the partition as it stands is not ready, and says why.
+        """
+        consumer = self._find_consumer()
+        if self._begins is None or consumer is None:
+            return
+        silent = [place for place in consumer.assignment() if place not in self._next and place not in self._unfinished]
+        if not silent:
+            return
+        try:
+            begins = await self._begins(silent)
+        except Exception as error:  # a later look may succeed, and other subscriptions are not concerned
+            self.failing = f"{type(error).__name__}: {error}"
+            log.warning("cannot look back, will try again", group=self.group, error=self.failing, exc_info=True)
+            return
+        for partition, offset in begins.items():
+            if partition in consumer.assignment() and partition not in self._next:
+                self._next[partition] = offset
+                self._seek(consumer, partition, offset)
 
     def _group(self, records: Sequence[Record], consumer: AIOKafkaConsumer) -> dict[TopicPartition, list[Record]]:
         batch: dict[TopicPartition, list[Record]] = {}

@@ -1,0 +1,246 @@
+"""A world in memory around real batch committers: a log, a database, a consumer group, and processes that can die.
+
+Every process runs the real `Hearing` over the real `BatchCommitter`. Its store stops before and after each step and
+waits for a verdict: go on, run into trouble, or (never being let go on again) die or sleep there.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Mapping
+from datetime import UTC, datetime
+from typing import Any, Literal, TypeVar, cast
+
+from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
+from aiokafka.errors import CommitFailedError, IllegalStateError
+
+from shared.plumbing.clock import ManualClock
+from shared.plumbing.committer import BatchCommitter
+from shared.plumbing.listening import Hearing, Record
+from shared.plumbing.store import Cursor, Interrupted, Move, Page, Parked, Writes
+from shared.plumbing.store_memory import MemoryStore
+from tests.support.patient_loop import PatientLoop
+from tests.support.running_tally import COUNTER
+
+TOPIC = "tally-events"
+PLACES = (TopicPartition(TOPIC, 0), TopicPartition(TOPIC, 1))
+Verdict = Literal["go", "trouble"]
+T = TypeVar("T")
+
+
+class Log:
+    """What stands on the topic: records at ascending offsets with holes between them."""
+
+    def __init__(self) -> None:
+        self.records: dict[TopicPartition, list[Record]] = {place: [] for place in PLACES}
+        self.ends: dict[TopicPartition, int] = dict.fromkeys(PLACES, 0)
+
+    def append(self, place: TopicPartition, key: bytes | None, value: bytes | None) -> None:
+        self.records[place].append(
+            ConsumerRecord(place.topic, place.partition, self.ends[place], 0, 0, key, value, None, 0, 0, ())
+        )
+        self.ends[place] += 1
+
+    def leave_hole(self, place: TopicPartition) -> None:
+        """As a transaction's marker or compaction does."""
+        self.ends[place] += 1
+
+    def before(self, place: TopicPartition, offset: int) -> list[Record]:
+        return [record for record in self.records[place] if record.offset < offset]
+
+
+class Group:
+    """The broker's side of a consumer group: generation and committed offsets."""
+
+    def __init__(self) -> None:
+        self.generation = 0
+        self.committed: dict[TopicPartition, int] = {}
+
+
+class Consumer:
+    """As much of a consumer as listening uses. One that missed a rebalance goes on fetching, but cannot commit."""
+
+    def __init__(self, log: Log, group: Group) -> None:
+        self._log = log
+        self._group = group
+        self.generation = -1
+        self.position: dict[TopicPartition, int] = {}
+
+    def assign(self, places: Collection[TopicPartition]) -> None:
+        self.generation = self._group.generation
+        self.position = {place: self._group.committed.get(place, 0) for place in places}
+
+    def assignment(self) -> set[TopicPartition]:
+        return set(self.position)
+
+    def seek(self, place: TopicPartition, offset: int) -> None:
+        if place not in self.position:
+            raise IllegalStateError
+        self.position[place] = offset
+
+    async def commit(self, offsets: dict[TopicPartition, int]) -> None:
+        if self.generation != self._group.generation:
+            raise CommitFailedError
+        self._group.committed.update(offsets)
+
+    def poll(self, most: int) -> list[Record]:
+        """At most so many records of each partition."""
+        found: list[Record] = []
+        for place in sorted(self.position):
+            waiting = [record for record in self._log.records[place] if record.offset >= self.position[place]]
+            found += waiting[:most]
+            if waiting[:most]:
+                self.position[place] = waiting[:most][-1].offset + 1
+        return found
+
+
+class SteppedStore:
+    """A process's way to the database."""
+
+    def __init__(self, store: MemoryStore) -> None:
+        self._store = store
+        self.at: str | None = None
+        """Where the process stands still."""
+        self._go: asyncio.Future[Verdict] | None = None
+        self.moved = asyncio.Event()
+
+    def let_go(self, verdict: Verdict) -> None:
+        assert self._go is not None
+        self.at = None
+        self._go.set_result(verdict)
+
+    async def claim(self, places: Collection[TopicPartition]) -> Mapping[TopicPartition, Cursor]:
+        return await self._step("claim", lambda: self._store.claim(places))
+
+    async def cursors(self) -> Mapping[TopicPartition, Cursor]:
+        return await self._step("cursors", self._store.cursors)
+
+    async def pages(self, wanted: Mapping[str, Collection[str]]) -> Mapping[str, dict[str, Page]]:
+        return await self._step("pages", lambda: self._store.pages(wanted))
+
+    async def parked(self, wanted: Mapping[str, Collection[str]]) -> Mapping[tuple[str, str, int], Parked]:
+        return await self._step("parked", lambda: self._store.parked(wanted))
+
+    async def commit(self, moves: Mapping[TopicPartition, Move], writes: Writes) -> None:
+        await self._step("commit", lambda: self._store.commit(moves, writes))
+
+    async def _step(self, name: str, work: Callable[[], Awaitable[T]]) -> T:
+        if await self._stand(f"before {name}") == "trouble":
+            raise ConnectionError(f"no way to the database before {name}")
+        answer = await work()
+        if await self._stand(f"after {name}") == "trouble":
+            if name == "commit":
+                raise Interrupted("whether the commit landed is not known")
+            raise ConnectionError(f"the answer to {name} was lost")
+        return answer
+
+    async def _stand(self, where: str) -> Verdict:
+        self.at = where
+        self._go = asyncio.get_running_loop().create_future()
+        self.moved.set()
+        return await self._go
+
+
+class Process:
+    """One consumer process: hearing, committer, consumer and store of its own."""
+
+    def __init__(self, world: "World") -> None:
+        self._world = world
+        self.store = SteppedStore(world.store)
+        self.consumer = Consumer(world.log, world.group)
+        clock = ManualClock(datetime(2026, 6, 1, tzinfo=UTC))
+        committer = BatchCommitter(COUNTER, self.store, clock, max_dead_letters_in_a_row=10_000)
+        committer.ask_bounds_of(self._bounds)
+        self.hearing = Hearing("tally", [TOPIC], committer, committer.begins)
+        self.hearing.attach(lambda: cast("AIOKafkaConsumer", self.consumer))
+        self.task: asyncio.Task[None] | None = None
+
+    @property
+    def busy(self) -> bool:
+        return self.task is not None and not self.task.done()
+
+    async def _bounds(self, places: Collection[TopicPartition]) -> dict[TopicPartition, tuple[int, int]]:
+        return {place: (0, self._world.log.ends[place]) for place in places}
+
+    def poll(self, most: int) -> None:
+        """Hand one poll over, and run up to the first step of the store."""
+        self._begin(self.hearing.hear(self.consumer.poll(most), cast("AIOKafkaConsumer", self.consumer)))
+
+    def look_back(self) -> None:
+        """What the service does now and then, up to the first step of the store."""
+        self._begin(self.hearing.look_back())
+
+    def _begin(self, work: Coroutine[Any, Any, None]) -> None:
+        async def to_the_end() -> None:
+            try:
+                await work
+            finally:
+                self.store.moved.set()
+
+        assert not self.busy
+        self.store.moved.clear()
+        self.task = self._world.loop.create_task(to_the_end())
+        self._world.run(self.store.moved.wait())
+        self.end()
+
+    def step(self, verdict: Verdict = "go") -> None:
+        """On to the next place to stand at, or to the end."""
+        self.store.moved.clear()
+        self.store.let_go(verdict)
+        self._world.run(self.store.moved.wait())
+        self.end()
+
+    def finish(self) -> None:
+        """On to the end without trouble."""
+        while self.busy and self.store.at is not None:
+            self.step()
+
+    def end(self) -> None:
+        """Raise what the hearing must never raise."""
+        if self.task is not None and self.task.done():
+            self.task.result()
+
+    def rejoin(self, places: Collection[TopicPartition]) -> None:
+        """Hear of a rebalance, whatever is going on."""
+        self._world.run(self.hearing.on_partitions_revoked(sorted(self.consumer.assignment())))
+        self.consumer.assign(places)
+        self._world.run(self.hearing.on_partitions_assigned(sorted(places)))
+
+
+class World:
+    """One log, one database, one group."""
+
+    def __init__(self, store: MemoryStore, log: Log | None = None) -> None:
+        self.loop = PatientLoop()
+        self.store = store
+        self.log = log or Log()
+        self.group = Group()
+        self.processes: list[Process] = []
+
+    def run(self, work: Coroutine[Any, Any, T]) -> T:
+        return self.loop.run_until_complete(work)
+
+    def start(self) -> Process:
+        self.processes.append(Process(self))
+        return self.processes[-1]
+
+    def count_all(self) -> None:
+        """A process of its own, joining alone, counts everything that is left, undisturbed."""
+        process = self.start()
+        self.group.generation += 1
+        process.rejoin(PLACES)
+        process.look_back()
+        process.finish()
+        idle = 0
+        while idle < 3:  # a hole is looked at twice before it is believed
+            before = dict(process.consumer.position)
+            process.poll(100)
+            process.finish()
+            idle = idle + 1 if process.consumer.position == before else 0
+
+    def close(self) -> None:
+        """Nobody goes on who stands still."""
+        tasks = [process.task for process in self.processes if process.task is not None and process.busy]
+        if tasks:
+            for task in tasks:
+                task.cancel()
+            self.run(asyncio.wait(tasks))
+        self.loop.close()
