@@ -18,7 +18,7 @@ from shared.policy.explaining import Explanation, explain, in_words
 from shared.policy.pack import Edition, Pack, json_schema
 from shared.policy.policies import due_for_review
 from shared.policy.settings import Setting
-from shared.policy.shelf import PACKS, PackUnsound, pack_files, read_pack
+from shared.policy.shelf import PACKS, PackUnsound, pack_files, read_low_score, read_pack
 from shared.policy.soundness import faults
 
 policy = typer.Typer(
@@ -46,9 +46,23 @@ def check(packs: PacksOption = PACKS, on: OnOption = None) -> None:
         latest = {one.document: one for one in pack.editions() if one.effective_from <= today}
         for document in pack.documents:
             page.add_row(*_row(latest.get(document.document), document.document, document.review_on))
+    page.add_row(*_low_score_row(packs, today))
     out.print(page)
     for pack, document in due_for_review(shelf, today):
         err.print(f"[yellow]{pack.pack}/{document.document} was to be reviewed by {document.review_on}[/yellow]")
+
+
+def _low_score_row(directory: Path, today: date) -> tuple[str, ...]:
+    """The policy of bad answers, which has a form of its own; dashes where the directory does without it."""
+    if not (directory / "low-score.yaml").is_file():
+        return ("low-score: none", "–", "–", "–", "–")
+    try:
+        version = read_low_score(directory).in_force(today)
+    except PackUnsound as error:
+        raise CannotContinue(str(error)) from error
+    if version is None:
+        return ("low-score: none yet", "–", "–", "–", "–")
+    return (version.version, str(version.effective_from), "–", str(len(version.rules)), "–")
 
 
 def _row(edition: Edition | None, document: str, review_on: date) -> tuple[str, ...]:

@@ -10,8 +10,8 @@ from shared.policy.approvals.chain import Chain, Route
 from shared.policy.calendar.business import Calendar
 from shared.policy.calendar.reckoning import DayEnd
 from shared.policy.declared import Span, SpanUnit
-from shared.policy.pack import Document, Edition, Pack
-from shared.policy.settings import Length, Setting, Table
+from shared.policy.pack import ROLES_KEY, Document, Edition, Pack
+from shared.policy.settings import Length, Setting, Table, Titles
 
 DAY_END_KEY = "deadline.day_end"
 CALENDAR_KEY = "calendar.company"
@@ -99,6 +99,15 @@ class Policies:
             raise LimitUnset(f"{key}[{row}]", f"shared/policy/packs/{decided.edition.pack}.yaml")
         of = decided.setting.of
         return (Span(amount=amount, unit=cast("SpanUnit", of)) if of in _SPANS else amount), decided.version
+
+    def titles(self, on: date) -> dict[str, str]:
+        """Every title of the packs and its role (S0-13, S3-01, S4-03); the first pack that names a title decides."""
+        found: dict[str, str] = {}
+        for edition in self.in_force(on):
+            titles = edition.settings.get(ROLES_KEY)
+            if isinstance(titles, Titles):
+                found = {**(titles.value or {}), **found}
+        return found
 
     def calendar(self, on: date, key: str = CALENDAR_KEY) -> Calendar:
         """The business calendar in force on a day; the same object for the same version, so its days are kept."""

@@ -2,15 +2,17 @@
 
 from collections.abc import Hashable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import yaml
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
+from shared.policy.low_score import LowScore
 from shared.policy.pack import Pack
 from shared.policy.policies import Policies
 
 PACKS = Path(__file__).parent / "packs"
+_Form = TypeVar("_Form", bound=BaseModel)
 OF_THEIR_OWN = frozenset({"low-score"})
 """Policies of another form, read by the rule they belong to."""
 
@@ -26,25 +28,33 @@ class _NoKeyTwice(yaml.SafeLoader):
         """The mapping; raises for a key that stands twice."""
         seen = set()
         for key, _ in node.value:
-            name = self.construct_object(key)
-            if name in seen:
-                raise yaml.constructor.ConstructorError(None, None, f"{name!r} stands twice", key.start_mark)
-            seen.add(name)
+            if key.value in seen and isinstance(key, yaml.ScalarNode):
+                raise yaml.constructor.ConstructorError(None, None, f"{key.value!r} stands twice", key.start_mark)
+            seen.add(str(key.value))
         return super().construct_mapping(node, deep)
 
 
 def read_pack(path: Path) -> Pack:
     """The pack in a file. Raises PackUnsound, also when the file is named otherwise than its pack."""
+    pack = _read(path, Pack)
+    if pack.file != path.name:
+        raise PackUnsound(f"{path.name} holds the pack {pack.pack}; name the file {pack.file}")
+    return pack
+
+
+def read_low_score(directory: Path = PACKS) -> LowScore:
+    """When an answer is so bad that somebody must act. Raises PackUnsound."""
+    return _read(directory / "low-score.yaml", LowScore)
+
+
+def _read(path: Path, form: type[_Form]) -> _Form:
     try:
-        pack = Pack.model_validate(yaml.load(path.read_text(encoding="utf-8"), Loader=_NoKeyTwice))  # noqa: S506 - a SafeLoader
+        return form.model_validate(yaml.load(path.read_text(encoding="utf-8"), Loader=_NoKeyTwice))  # noqa: S506 - a SafeLoader
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise PackUnsound(f"{path.name} is no readable YAML: {error}") from error
     except ValidationError as error:
         faults = [f"{'.'.join(map(str, one['loc'])) or 'pack'}: {one['msg']}" for one in error.errors()]
         raise PackUnsound(f"{path.name} is unsound: {'; '.join(faults)}") from error
-    if pack.file != path.name:
-        raise PackUnsound(f"{path.name} holds the pack {pack.pack}; name the file {pack.file}")
-    return pack
 
 
 def pack_files(directory: Path = PACKS) -> list[Path]:

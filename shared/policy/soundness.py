@@ -4,6 +4,7 @@ import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from shared.policy.approvals.chain import Chain
 from shared.policy.pack import Pack
 from shared.policy.settings import Length, Number, Setting, Steps
 
@@ -36,7 +37,11 @@ def _within(pack: Pack, packs: Sequence[Pack]) -> Iterator[str]:
                 if _beyond(clause):
                     yield f"{key} in {edition.stamp} names the clause {clause}, which does not exist"
             if isinstance(setting, Steps) and setting.value is not None:
-                yield from (f"{key} in {edition.stamp} {fault}" for fault in _chain(setting, known))
+                fronts = [{**known, **one.settings} for other in packs if other is not pack for one in other.editions()]
+                wrong = [*_missing(setting.value, known)]
+                if any(_falls(setting.value, view) for view in (known, *fronts)):
+                    wrong.append("has limits that fall from one tier to the next")
+                yield from (f"{key} in {edition.stamp} {fault}" for fault in wrong)
 
 
 def _beyond(clause: str) -> bool:
@@ -46,16 +51,15 @@ def _beyond(clause: str) -> bool:
     return source in ROWS and not 1 <= int(row) <= ROWS[source]
 
 
-def _chain(setting: Steps, known: Mapping[str, Setting]) -> Iterator[str]:
-    chain = setting.value
-    if chain is None:
-        return
-    lengths = {chain.within, chain.emergency.ratify_within if chain.emergency else None} - {None}
+def _missing(chain: Chain, known: Mapping[str, Setting]) -> Iterator[str]:
+    lengths = {chain.within, chain.emergency.ratify_within if chain.emergency else None}
     for key in sorted(chain.keys):
         wanted = Length if key in lengths else Number
         if not isinstance(known.get(key), wanted):
             yield f"needs {key} as a {wanted.__name__.lower()}, which no pack declares"
+
+
+def _falls(chain: Chain, known: Mapping[str, Setting]) -> bool:
     limits = [known.get(tier.limit) for tier in chain.tiers if tier.limit is not None]
     values = [one.value for one in limits if isinstance(one, Number) and one.value is not None]
-    if any(later < earlier for earlier, later in itertools.pairwise(values)):
-        yield "has limits that fall from one tier to the next"
+    return any(later < earlier for earlier, later in itertools.pairwise(values))

@@ -28,7 +28,7 @@ def acting(person: str, *roles: str, substitutions: tuple[Substitution, ...] = (
     return Acting(person=person, roles=frozenset(roles), substitutions=substitutions)
 
 
-WANG, HEAD, FINANCE = acting("wang", "specialist"), acting("li", "department_head"), acting("zhao", "finance")
+WANG, HEAD, FINANCE = acting("wang", "specialist"), acting("li", "dept_head"), acting("zhao", "finance")
 CEO, MANAGER = acting("qian", "ceo"), acting("sun", "manager")
 
 
@@ -57,7 +57,7 @@ def approved(state: Approval, *people: Acting, now: datetime = NOW + HOUR) -> Ap
 def test_a_purchase_takes_three_signatures_in_their_order_within_three_working_days() -> None:
     (sent,) = asking.submit(None, PURCHASE, route(), CALENDAR, NOW)
     state = after(None, [sent])
-    assert state.route.steps == ("department_head", "finance", "ceo")
+    assert state.route.steps == ("dept_head", "finance", "ceo")
     assert state.due_at == DUE
     assert sent.due is not None
     assert sent.due.local == "2026-10-13 24:00"
@@ -116,7 +116,7 @@ def test_who_may_not_act_in_an_emergency() -> None:
         asking.authorise_in_emergency(None, PURCHASE, route(), acting("wang", "manager"), CALENDAR, NOW)
     with pytest.raises(refusals.NoEmergencyPath):
         asking.authorise_in_emergency(None, PURCHASE, route("keychange.chain"), MANAGER, CALENDAR, NOW)
-    both = acting("sun", "manager", "department_head")
+    both = acting("sun", "manager", "dept_head")
     state = after(None, asking.authorise_in_emergency(None, PURCHASE, route(), both, CALENDAR, NOW))
     with pytest.raises(refusals.ApprovedAlreadyByYou):
         deciding.approve(state, both, 0, 1, NOW)
@@ -131,17 +131,17 @@ def test_gifts_are_refused_until_their_limits_are_set() -> None:
 @pytest.mark.policy("S3-15")
 def test_the_requester_never_decides_whatever_his_roles_and_whoever_he_stands_in_for() -> None:
     state = submitted()
-    everything = acting("wang", "department_head", "finance", "ceo")
+    everything = acting("wang", "dept_head", "finance", "ceo")
     with pytest.raises(refusals.RequesterCannotApprove):
         deciding.approve(state, everything, 0, 1, NOW)
-    for_wang = Substitution(role="department_head", absent="wang", since=NOW, until=NOW + HOUR)
+    for_wang = Substitution(role="dept_head", absent="wang", since=NOW, until=NOW + HOUR)
     with pytest.raises(refusals.RequesterCannotApprove):
         deciding.approve(state, acting("he", substitutions=(for_wang,)), 0, 1, NOW)
 
 
 @pytest.mark.policy("S3-15")
 def test_nobody_takes_two_steps_unless_the_pack_allows_it() -> None:
-    both = acting("li", "department_head", "finance")
+    both = acting("li", "dept_head", "finance")
     state = approved(submitted(), both)
     with pytest.raises(refusals.ApprovedAlreadyByYou):
         deciding.approve(state, both, 1, 1, NOW)
@@ -154,12 +154,12 @@ def test_of_two_approvers_of_one_step_the_second_is_refused() -> None:
     seen = submitted()
     state = approved(seen, HEAD)
     with pytest.raises(refusals.StepAlreadyDecided, match="step 2 of round 1"):
-        deciding.approve(state, acting("other", "department_head"), seen.step, seen.cycle, NOW)
+        deciding.approve(state, acting("other", "dept_head"), seen.step, seen.cycle, NOW)
 
 
 def test_a_substitute_decides_within_the_period_only() -> None:
     state = submitted()
-    standing_in = Substitution(role="department_head", absent="li", since=NOW, until=NOW + HOUR)
+    standing_in = Substitution(role="dept_head", absent="li", since=NOW, until=NOW + HOUR)
     deputy = acting("he", substitutions=(standing_in,))
     (signed,) = deciding.approve(state, deputy, 0, 1, NOW)
     assert isinstance(signed.move, StepApproved)
@@ -243,7 +243,7 @@ def test_a_key_change_lapses_with_its_deadline_even_before_the_timer_fires() -> 
 
 @pytest.mark.policy("S4-19")
 def test_a_scheme_goes_from_marketing_to_the_general_manager() -> None:
-    assert route("survey.scheme.chain", None).steps == ("marketing", "department_head")
+    assert route("survey.scheme.chain", None).steps == ("marketing", "dept_head")
 
 
 def test_what_does_not_exist_or_exists_already_is_refused() -> None:

@@ -16,12 +16,12 @@ from shared.policy.approvals.moves import AuthorisedInEmergency, Move, Rejected,
 from shared.policy.declared import Span
 from tests.unit.test_approval_chains import CALENDAR, NOW
 
-PEOPLE, ROLES = "abcdef", ("department_head", "finance", "ceo")
+PEOPLE, ROLES = "abcdef", ("dept_head", "finance", "ceo")
 SPAN = Span(amount=3, unit="working_days")
 REQUEST = Request(approval_id="x", kind="purchase", requester="a")
 person = st.sampled_from(PEOPLE)
 SOUND = {
-    "b": frozenset({"department_head"}),
+    "b": frozenset({"dept_head"}),
     "c": frozenset({"finance"}),
     "d": frozenset({"ceo"}),
     "e": frozenset({"manager"}),
