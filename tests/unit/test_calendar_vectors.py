@@ -42,6 +42,8 @@ def at(text: str) -> datetime:
         ("09-30 17:00", 120, "10-08 10:00"),
         ("10-09 17:30", 60, "10-10 09:30"),
         ("11-21 10:00", 30, "11-23 09:30"),
+        ("11-20 12:00", 60, "11-20 14:30"),  # the morning is over: nothing of it is counted
+        ("11-20 16:30", 90, "11-20 18:00"),  # what ends with the day is due then, not the next morning
     ],
 )
 def test_business_minutes(calendar: Calendar, start: str, minutes: int, due: str) -> None:
