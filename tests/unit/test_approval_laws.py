@@ -25,7 +25,7 @@ SOUND = {
     "b": frozenset({"dept_head"}),
     "c": frozenset({"finance"}),
     "d": frozenset({"ceo"}),
-    "e": frozenset({"manager"}),
+    "e": frozenset({"manager", *ROLES}),
 }
 HELD = st.dictionaries(person, st.frozensets(st.sampled_from((*ROLES, "manager")), max_size=3)).map(
     lambda drawn: {name: drawn.get(name, frozenset()) | SOUND.get(name, frozenset()) for name in PEOPLE}

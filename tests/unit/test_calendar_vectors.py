@@ -51,6 +51,7 @@ def test_business_minutes(calendar: Calendar, start: str, minutes: int, due: str
     assert found.at == at(due)
     assert found.local == f"2026-{due}"
     assert business_minutes_between(calendar, at(start), at(due)) == minutes
+    assert ": 0 min" not in found.explained()
 
 
 @pytest.mark.parametrize(
