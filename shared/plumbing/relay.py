@@ -157,8 +157,7 @@ class Relay:
                 stream = _Stream(self._database, session, None)
                 await stream.open()
             if token is None:
-                # What the stream's first batch holds was written before this scan, so the scan has it too.
-                stream.drop_first_batch()
+                await self._let_commit()
                 await self._rescan(producer, state.get("acknowledged"))
                 await self._store(stream.token, None)
             self.failing = None
@@ -227,6 +226,14 @@ class Relay:
                 },
             }
         )
+
+    async def _let_commit(self) -> None:
+        """Wait until all that was written before the stream was opened is majority-committed.
+
+        The stream begins behind the last write, a snapshot ends with the last committed one: what was written but not
+        committed at that moment would be in neither. A majority write is acknowledged only behind all before it.
+        """
+        await self._database["leases"].update_one({"_id": "relay"}, {"$inc": {"scans": 1}})
 
     async def _rescan(self, producer: AIOKafkaProducer, since: datetime | None) -> None:
         """Publish again what may have been missed, in the order of each subject's revisions."""
@@ -319,10 +326,6 @@ class _Stream:
         self._cursor = reply["cursor"]["id"]
         self._first = reply["cursor"]["firstBatch"]
         self.token = reply["cursor"].get("postBatchResumeToken", self.token)
-
-    def drop_first_batch(self) -> None:
-        """Leave out what stood in the stream when it was opened."""
-        self._first = []
 
     async def next_batch(self) -> list[Document]:
         """Inserted documents in commit order, `token` then being behind them; empty after STREAM_WAIT_MS of silence."""
