@@ -124,6 +124,7 @@ class Relay:
         if lease is None:
             return False
         self._fence = lease["fence"]
+        self._ends.clear()  # others may have sent since
         self._renewed = asyncio.get_running_loop().time()
         return True
 
@@ -168,7 +169,7 @@ class Relay:
                 self._in_hand = len(documents)
                 await self._send(producer, documents)
                 if documents:
-                    await self._store(stream.token, documents[-1]["record"].get("recorded"))
+                    await self._store(stream.token, _earliest(documents))
                 else:
                     await self._mark(producer, asked_at)
 
@@ -297,6 +298,16 @@ class Relay:
         await asyncio.gather(*pending)
 
 
+def _earliest(documents: Sequence[Document]) -> datetime:
+    """No later than the recording of what comes behind these in commit order, give or take the margin of a rescan.
+
+    The recording times alone would not do: those of a subject never run backwards, so once a clock was ahead they are.
+    """
+    committed: datetime = documents[-1]["committed"]
+    recorded = [document["record"]["recorded"] for document in documents if "recorded" in document["record"]]
+    return min(committed, *recorded) if recorded else committed
+
+
 class _Stream:
     """A change stream over `journal` and `quarantine`, batch by batch."""
 
@@ -317,11 +328,16 @@ class _Stream:
         pipeline = [
             {"$changeStream": options},
             {"$match": inserts},
-            {"$project": {"ns": 1, "fullDocument": 1}},
+            {"$project": {"ns": 1, "fullDocument": 1, "clusterTime": 1}},
             {"$unset": ["fullDocument.private", "fullDocument.sealed"]},
         ]
         reply = await self._database.command(
-            "aggregate", 1, pipeline=pipeline, cursor={"batchSize": 1_000}, session=self._session
+            "aggregate",
+            1,
+            pipeline=pipeline,
+            cursor={"batchSize": 1_000},
+            session=self._session,
+            codec_options=self._database.codec_options,
         )
         self._cursor = reply["cursor"]["id"]
         self._first = reply["cursor"]["firstBatch"]
@@ -339,7 +355,15 @@ class _Stream:
                 batchSize=1_000,
                 maxTimeMS=STREAM_WAIT_MS,
                 session=self._session,
+                codec_options=self._database.codec_options,
             )
             changes = reply["cursor"]["nextBatch"]
             self.token = reply["cursor"].get("postBatchResumeToken", self.token)
-        return [{"collection": change["ns"]["coll"], "record": change["fullDocument"]} for change in changes]
+        return [
+            {
+                "collection": change["ns"]["coll"],
+                "record": change["fullDocument"],
+                "committed": change["clusterTime"].as_datetime(),
+            }
+            for change in changes
+        ]

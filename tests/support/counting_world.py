@@ -1,28 +1,26 @@
 """A world in memory around real batch committers: a log, a database, a consumer group, and processes that can die.
 
-Every process runs the real `Hearing` over the real `BatchCommitter`. Its store stops before and after each step and
-waits for a verdict: go on, run into trouble, or (never being let go on again) die or sleep there.
+Every process runs the real `Hearing` over the real `BatchCommitter` and stands still before and after each step of its
+store, until it may go on, or runs into trouble; or it dies or sleeps there.
 """
 
 import asyncio
 from collections.abc import Awaitable, Callable, Collection, Coroutine, Mapping
-from datetime import UTC, datetime
-from typing import Any, Literal, TypeVar, cast
+from typing import Any, TypeVar, cast
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.errors import CommitFailedError, IllegalStateError
 
-from shared.plumbing.clock import ManualClock
 from shared.plumbing.committer import BatchCommitter
 from shared.plumbing.listening import Hearing, Record
 from shared.plumbing.store import Cursor, Interrupted, Move, Page, Parked, Writes
 from shared.plumbing.store_memory import MemoryStore
+from tests.support.gate import Gate, Verdict
 from tests.support.patient_loop import PatientLoop
 from tests.support.running_tally import COUNTER
 
 TOPIC = "tally-events"
 PLACES = (TopicPartition(TOPIC, 0), TopicPartition(TOPIC, 1))
-Verdict = Literal["go", "trouble"]
 T = TypeVar("T")
 
 
@@ -93,19 +91,11 @@ class Consumer:
 
 
 class SteppedStore:
-    """A process's way to the database."""
+    """A process's way to the database, through its gate."""
 
-    def __init__(self, store: MemoryStore) -> None:
+    def __init__(self, store: MemoryStore, gate: Gate) -> None:
         self._store = store
-        self.at: str | None = None
-        """Where the process stands still."""
-        self._go: asyncio.Future[Verdict] | None = None
-        self.moved = asyncio.Event()
-
-    def let_go(self, verdict: Verdict) -> None:
-        assert self._go is not None
-        self.at = None
-        self._go.set_result(verdict)
+        self._gate = gate
 
     async def claim(self, places: Collection[TopicPartition]) -> Mapping[TopicPartition, Cursor]:
         return await self._step("claim", lambda: self._store.claim(places))
@@ -120,23 +110,10 @@ class SteppedStore:
         return await self._step("parked", lambda: self._store.parked(wanted))
 
     async def commit(self, moves: Mapping[TopicPartition, Move], writes: Writes) -> None:
-        await self._step("commit", lambda: self._store.commit(moves, writes))
+        await self._gate.step("commit", lambda: self._store.commit(moves, writes), ConnectionError, Interrupted)
 
     async def _step(self, name: str, work: Callable[[], Awaitable[T]]) -> T:
-        if await self._stand(f"before {name}") == "trouble":
-            raise ConnectionError(f"no way to the database before {name}")
-        answer = await work()
-        if await self._stand(f"after {name}") == "trouble":
-            if name == "commit":
-                raise Interrupted("whether the commit landed is not known")
-            raise ConnectionError(f"the answer to {name} was lost")
-        return answer
-
-    async def _stand(self, where: str) -> Verdict:
-        self.at = where
-        self._go = asyncio.get_running_loop().create_future()
-        self.moved.set()
-        return await self._go
+        return await self._gate.step(name, work, ConnectionError, ConnectionError)
 
 
 class Process:
@@ -144,10 +121,10 @@ class Process:
 
     def __init__(self, world: "World") -> None:
         self._world = world
-        self.store = SteppedStore(world.store)
+        self.gate = Gate()
         self.consumer = Consumer(world.log, world.group)
-        clock = ManualClock(datetime(2026, 6, 1, tzinfo=UTC))
-        committer = BatchCommitter(COUNTER, self.store, clock, max_dead_letters_in_a_row=10_000)
+        store = SteppedStore(world.store, self.gate)
+        committer = BatchCommitter(COUNTER, store, world.loop, max_dead_letters_in_a_row=10_000)
         committer.ask_bounds_of(self._bounds)
         self.hearing = Hearing("tally", [TOPIC], committer, committer.begins)
         self.hearing.attach(lambda: cast("AIOKafkaConsumer", self.consumer))
@@ -173,24 +150,23 @@ class Process:
             try:
                 await work
             finally:
-                self.store.moved.set()
+                self.gate.moved.set()
 
         assert not self.busy
-        self.store.moved.clear()
+        self.gate.moved.clear()
         self.task = self._world.loop.create_task(to_the_end())
-        self._world.run(self.store.moved.wait())
+        self._world.run(self.gate.moved.wait())
         self.end()
 
     def step(self, verdict: Verdict = "go") -> None:
         """On to the next place to stand at, or to the end."""
-        self.store.moved.clear()
-        self.store.let_go(verdict)
-        self._world.run(self.store.moved.wait())
+        self.gate.let_go(verdict)
+        self._world.run(self.gate.moved.wait())
         self.end()
 
     def finish(self) -> None:
         """On to the end without trouble."""
-        while self.busy and self.store.at is not None:
+        while self.busy and self.gate.at is not None:
             self.step()
 
     def end(self) -> None:

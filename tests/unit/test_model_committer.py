@@ -122,7 +122,7 @@ class Mishaps(RuleBasedStateMachine):
         writer = self.writers[who]
         writer.finish()
         writer.poll(most)
-        while writer.busy and writer.store.at != where:
+        while writer.busy and writer.gate.at != where:
             writer.step()
 
     @rule(who=whos, steps=st.integers(0, 2))
