@@ -1,4 +1,4 @@
-"""The relay against mishaps in any order: it skips no record of the journal, and no watermark promises too much."""
+"""The relay against mishaps in any order: it skips nothing of the journal, and no watermark says more than is true."""
 
 import asyncio
 import contextlib
