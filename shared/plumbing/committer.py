@@ -12,6 +12,7 @@ from aiokafka import TopicPartition
 
 from shared.plumbing.clock import Clock
 from shared.plumbing.counting import Counter, Handed, read_all, waiting, wanted
+from shared.plumbing.crashing import point
 from shared.plumbing.listening import Batch
 from shared.plumbing.plan import Outcome, Plan
 from shared.plumbing.store import Cursor, CursorMoved, Interrupted, Move, Store
@@ -127,7 +128,9 @@ class BatchCommitter:
         if not places:
             return
         generation = self._generation
+        point("committer.claim")
         cursors = await self._store.claim(places)
+        point("committer.claimed")
         if self._bounds is not None:
             for place, (start, end) in (await self._bounds(places)).items():
                 _check(place, cursors[place], start, end)
@@ -140,6 +143,7 @@ class BatchCommitter:
     ) -> Outcome:
         handed = [item for items in in_hand.values() for item in items]
         poison_in_a_row = self._poison_after(handed)
+        point("committer.read")
         pages = await self._store.pages(wanted(self._counter, handed))
         to_open = waiting(pages)
         parked = await self._store.parked(to_open) if to_open else {}
@@ -153,7 +157,9 @@ class BatchCommitter:
             for place in in_hand
         }
         generation = self._generation
+        point("committer.commit")
         await self._store.commit(moves, outcome.writes)
+        point("committer.committed")
         self._poison_in_a_row = poison_in_a_row
         if generation == self._generation:
             for place, move in moves.items():

@@ -21,6 +21,7 @@ from shared.contracts.decision import Invalid, Said, Scene
 from shared.contracts.envelope import Event, moment_text
 from shared.contracts.state import Part, State
 from shared.plumbing.clock import Clock
+from shared.plumbing.crashing import point
 from shared.plumbing.database import MAJORITY, SNAPSHOT, Client, Database, Document, Session
 from shared.plumbing.sealing import Seal
 
@@ -318,13 +319,16 @@ async def in_transaction(client: Client, body: Callable[[Session], Awaitable[Non
     async with client.start_session() as session:
         await session.start_transaction(read_concern=SNAPSHOT, write_concern=MAJORITY)
         try:
+            point("journal.write")
             await body(session)
+            point("journal.written")
         except BaseException as error:
             await session.abort_transaction()
             if isinstance(error, OperationFailure) and _is_lost_race(error):
                 raise Stale from error
             raise
         await _commit(session)
+        point("journal.committed")
 
 
 async def _commit(session: Session) -> None:

@@ -18,6 +18,7 @@ from faststream import AckPolicy
 from faststream.kafka import KafkaBroker
 from faststream.kafka.message import KafkaAckableMessage
 
+from shared.plumbing.crashing import point
 from shared.plumbing.telemetry import BATCH_SECONDS, LAG, logger
 
 Record: TypeAlias = "ConsumerRecord[bytes | None, bytes | None]"
@@ -167,7 +168,9 @@ class Hearing(ConsumerRebalanceListener):  # type: ignore[misc]
         if not ours:
             return
         try:
+            point("listening.offsets")
             await consumer.commit(ours)
+            point("listening.offsets-stored")
         except KafkaError as error:
             # A hint only: what it would have said stands in the database, or is deduplicated by it.
             log.info("offset hint not stored", group=self.group, error=str(error))

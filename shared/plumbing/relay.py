@@ -22,6 +22,7 @@ from pymongo.errors import DuplicateKeyError, OperationFailure, PyMongoError
 
 from shared.contracts.envelope import moment_text
 from shared.plumbing.clock import Clock
+from shared.plumbing.crashing import point
 from shared.plumbing.database import Client, Database, Document, Session
 from shared.plumbing.telemetry import RELAYED, logger
 
@@ -167,9 +168,13 @@ class Relay:
                 asked_at = self._now()
                 documents = await stream.next_batch()
                 self._in_hand = len(documents)
+                if documents:
+                    point("relay.send")
                 await self._send(producer, documents)
                 if documents:
+                    point("relay.store")
                     await self._store(stream.token, _earliest(documents))
+                    point("relay.stored")
                 else:
                     await self._mark(producer, asked_at)
 
@@ -202,6 +207,7 @@ class Relay:
             else:
                 topic, key, value = self._dead_letters_topic, record["_id"], self._dead_letter(record)
             pending.append(await producer.send(topic, value, key=key.encode()))
+            point("relay.sent-one")
         for metadata in await asyncio.gather(*pending):
             if metadata.topic == self._events_topic:
                 self._ends[metadata.partition] = metadata.offset + 1

@@ -16,6 +16,7 @@ from pymongo.errors import CollectionInvalid, DuplicateKeyError, OperationFailur
 from pymongo.read_concern import ReadConcern
 
 from shared.plumbing.cells import Sums
+from shared.plumbing.crashing import point
 from shared.plumbing.database import MAJORITY, SNAPSHOT, Client, Collection, Database, Document, Session
 from shared.plumbing.sealing import Seal
 from shared.plumbing.store import Cursor, CursorMoved, Interrupted, Kept, Move, Page, Parked, Quarantined, Writes
@@ -123,7 +124,9 @@ class MongoStore:
         try:
             async with await session.start_transaction(read_concern=SNAPSHOT, write_concern=MAJORITY):
                 await self._move(moves, session)
+                point("committer.moved")
                 await self._write(writes, session)
+                point("committer.written")
         except CursorMoved:
             raise
         except BaseException as error:
