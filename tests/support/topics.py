@@ -23,17 +23,17 @@ async def write(kafka: str, topic: str, records: Sequence[tuple[bytes | None, An
 
 async def read_all(kafka: str, topic: str) -> list[ConsumerRecord[bytes, bytes]]:
     """Every record on the topic now, partition by partition in offset order."""
-    consumer = AIOKafkaConsumer(topic, bootstrap_servers=kafka, enable_auto_commit=False)
+    # Without a group a subscription may at any time be assigned anew: it then begins again, at the beginning.
+    consumer = AIOKafkaConsumer(topic, bootstrap_servers=kafka, enable_auto_commit=False, auto_offset_reset="earliest")
     await consumer.start()
     try:
         # Just after a topic was made the first answer about it may be that it has no partitions.
         partitions = list(await eventually(consumer.assignment, because=f"{topic} has no partitions"))
         ends = await consumer.end_offsets(partitions)
-        await consumer.seek_to_beginning(*partitions)
-        records: list[ConsumerRecord[bytes, bytes]] = []
+        records: dict[tuple[int, int], ConsumerRecord[bytes, bytes]] = {}
         while any([await consumer.position(partition) < ends[partition] for partition in partitions]):
             for batch in (await consumer.getmany(timeout_ms=200)).values():
-                records.extend(batch)
-        return sorted(records, key=lambda record: (record.partition, record.offset))
+                records.update({(record.partition, record.offset): record for record in batch})
+        return [records[place] for place in sorted(records)]
     finally:
         await consumer.stop()
