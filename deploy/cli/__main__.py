@@ -36,6 +36,7 @@ COMMANDS = {
     "policy": ("deploy.cli.policy", "policy", ASK),
     "test": ("deploy.cli.suite", "test", DEVELOP),
     "check": ("deploy.cli.suite", "check", DEVELOP),
+    "bench": ("deploy.bench.cli", "bench", DEVELOP),
 }
 """Every command: its module, its function, its panel in the help. Only the module asked for is loaded."""
 

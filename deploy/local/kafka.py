@@ -20,6 +20,8 @@ SMALL_JVM = (
     "-XX:+UseSerialGC",
     "-XX:-UsePerfData",
 )
+ROOMY_JVM = ("-Xmx1g", "-Xms512m", "-XX:+UseSerialGC", "-XX:-UsePerfData")
+"""For measuring: room for the page index and the full compiler, as a server has."""
 LOGGING = """\
 rootLogger.level = WARN
 rootLogger.appenderRef.out.ref = OUT
@@ -95,10 +97,10 @@ def format_once(folder: Path, server: Path, java: Java, jars: list[Path]) -> Non
         )
 
 
-def java_command(folder: Path, java: Java, jars: list[Path]) -> list[str]:
+def java_command(folder: Path, java: Java, jars: list[Path], jvm: tuple[str, ...] = SMALL_JVM) -> list[str]:
     """The JVM with its options and class path, up to where the main class goes."""
     logging = f"-Dlog4j2.configurationFile={folder / 'log4j2.properties'}"
-    return [str(java.path), *SMALL_JVM, logging, "-cp", os.pathsep.join(map(str, jars))]
+    return [str(java.path), *jvm, logging, "-cp", os.pathsep.join(map(str, jars))]
 
 
 async def answers(address: str) -> bool:
@@ -121,13 +123,13 @@ async def answers(address: str) -> bool:
         return False
 
 
-def prepare(folder: Path, port: int, controller_port: int) -> list[str]:
+def prepare(folder: Path, port: int, controller_port: int, jvm: tuple[str, ...] = SMALL_JVM) -> list[str]:
     """Everything before the start (blocking: seconds the first time); returns the command that runs the broker."""
     jars = kafka_classpath()
     java = find_java()
     server = write_configuration(folder, port, controller_port)
     format_once(folder, server, java, jars)
-    return [*java_command(folder, java, jars), "kafka.Kafka", str(server)]
+    return [*java_command(folder, java, jars, jvm), "kafka.Kafka", str(server)]
 
 
 def program(command: list[str], address: str, log: Path) -> Program:

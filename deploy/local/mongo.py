@@ -61,7 +61,7 @@ def address_of(port: int) -> str:
     return f"mongodb://{LOOPBACK}:{port}/?replicaSet={REPLICA_SET}&directConnection=true"
 
 
-def prepare(folder: Path, port: int) -> list[str]:
+def prepare(folder: Path, port: int, cache_gb: float = 0.25, oplog_mb: int = 512) -> list[str]:
     """Make the data directory and return the command that runs mongod on it."""
     mongod = find_mongod()
     data = folder / "db"
@@ -73,8 +73,8 @@ def prepare(folder: Path, port: int) -> list[str]:
         "--bind_ip", LOOPBACK,
         "--port", str(port),
         "--nounixsocket",
-        "--wiredTigerCacheSizeGB", "0.25",
-        "--oplogSize", "512",
+        "--wiredTigerCacheSizeGB", str(cache_gb),
+        "--oplogSize", str(oplog_mb),
         "--quiet",
         # On loopback compression costs more time than it saves, zlib above all.
         "--networkMessageCompressors", "disabled",

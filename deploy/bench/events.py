@@ -1,0 +1,89 @@
+"""Survey responses as they would stand on the topic: the same for the same seed, in order of recording."""
+
+import itertools
+import random
+import uuid
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import orjson
+
+FIRST_DAY = datetime(2025, 1, 1, tzinfo=UTC)
+STEP_S = 365 * 86_400 / 500_000
+"""Half a million in a year. Fewer fill a part of it, as densely: cells per event depend on events per day."""
+TYPE = "manyi.survey.responded.v1"
+DIMENSIONS: dict[str, tuple[str, ...]] = {
+    "source": ("shop", "crm", "desk"),
+    "grade": ("A", "B", "C", "D"),
+    "region": ("north", "south", "east", "west", "central", "abroad"),
+    "industry": ("retail", "finance", "health", "machinery", "energy", "education", "transport", "public"),
+    "channel": ("web", "app", "phone", "store"),
+    "product_line": ("spindles", "looms", "parts", "service"),
+}
+QUESTIONS = (
+    ("overall", "csat", 1, 5),
+    ("recommend", "nps", 0, 10),
+    ("effort", "ces", 1, 7),
+    *((f"q{number}", "csat", 1, 5) for number in range(4, 11)),
+)
+MODES = ("web", "phone")
+LATE_SHARE = 0.02
+"""Responses that are recorded up to a month after they were given."""
+
+
+def responses(count: int, seed: int) -> Iterator[tuple[bytes, bytes]]:
+    """Key and value of `count` events."""
+    for number in range(count):
+        yield response(seed, number, FIRST_DAY + timedelta(seconds=number * STEP_S))
+
+
+def response(seed: int, number: int, recorded: datetime) -> tuple[bytes, bytes]:
+    """One event with 6 dimensions and 10 answers."""
+    chance = random.Random(seed * 1_000_003 + number)  # noqa: S311 - reproducible, not secret
+    subject = uuid.UUID(int=chance.getrandbits(128)).hex
+    customer = f"{chance.randrange(50_000):032x}"
+    said = recorded - timedelta(days=chance.uniform(1, 30)) if chance.random() < LATE_SHARE else recorded
+    dims = {name: _choice(values, chance) for name, values in DIMENSIONS.items()}
+    answers: list[dict[str, Any]] = []
+    for question, metric, low, high in QUESTIONS:
+        value = max(low, min(high, round(chance.triangular(low - 0.5, high + 0.5, high - 0.5))))
+        answers.append({"question": question, "factor": None, "metric": metric, "value": value, "scale": [low, high]})
+    event = {
+        "specversion": "1.0",
+        "id": uuid.UUID(int=chance.getrandbits(128)).hex,
+        "source": "manyi/survey",
+        "type": TYPE,
+        "subject": subject,
+        "time": _text(said),
+        "datacontenttype": "application/json",
+        "recordedtime": _text(recorded),
+        "partitionkey": customer,
+        "revision": 1,
+        "actor": f"source:{dims['source']}",
+        "data": {
+            "responseId": subject,
+            "campaignId": f"campaign-{recorded.month:02}",
+            "customerId": customer,
+            "mode": _choice(MODES, chance),
+            "answers": answers,
+            "scoring": "ratio_to_max",
+            "index": sum(answer["value"] * 1_000_000 // answer["scale"][1] for answer in answers) // len(answers),
+            "late": False,
+            "anonymous": False,
+            "hasComment": False,
+            "topics": [],
+            "dims": dims,
+        },
+    }
+    return customer.encode(), orjson.dumps(event)
+
+
+def _choice(values: tuple[str, ...], chance: random.Random) -> str:
+    """The earlier ones are more frequent, as in life."""
+    weights = itertools.accumulate(1 / place for place in range(1, len(values) + 1))
+    return chance.choices(values, cum_weights=list(weights))[0]
+
+
+def _text(moment: datetime) -> str:
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -1,0 +1,31 @@
+"""The ceiling: a bare consumer loop that inserts one document per event. No aggregates; doubles on redelivery."""
+
+import orjson
+import uvloop
+from aiokafka import AIOKafkaConsumer
+from pymongo import AsyncMongoClient
+
+from deploy.bench.peers.shelf import BATCH, COLLECTION, DATABASE, GROUP, KAFKA, MONGO, TOPIC, document
+
+
+async def main() -> None:
+    client: AsyncMongoClient[dict[str, object]] = AsyncMongoClient(MONGO, w="majority", journal=True)
+    collection = client[DATABASE][COLLECTION]
+    consumer = AIOKafkaConsumer(
+        TOPIC,
+        bootstrap_servers=KAFKA,
+        group_id=GROUP,
+        auto_offset_reset="earliest",
+        enable_auto_commit=False,
+        max_partition_fetch_bytes=2 * 1024 * 1024,
+    )
+    await consumer.start()
+    while True:
+        polled = await consumer.getmany(timeout_ms=100, max_records=BATCH)
+        documents = [document(orjson.loads(record.value)) for records in polled.values() for record in records]
+        if documents:
+            await collection.insert_many(documents, ordered=False)
+            await consumer.commit()
+
+
+uvloop.run(main())
