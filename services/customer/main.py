@@ -3,6 +3,7 @@
 import functools
 
 from services.customer.commands import log_interaction, record_contract, record_purchase, register_customer
+from services.customer.desk import Desk
 from services.customer.views import customer_file
 from shared.contracts.catalogue import intake_topic
 from shared.contracts.intake import CUSTOMER_INTAKE
@@ -15,24 +16,25 @@ from shared.plumbing.speaking import Speaking
 def build(settings: Settings) -> Service:
     """Compose the service; must be called inside the running loop."""
     speaking = Speaking("customer", settings)
-    ledger, identity = speaking.ledger, speaking.identity
-    desk = speaking.intake_desk(
+    ledger = speaking.ledger
+    desk = Desk(speaking.identity, settings.read_policies(), settings.local_zone, speaking.clock)
+    intake_desk = speaking.intake_desk(
         [
-            *register_customer.understood(identity),
-            *record_purchase.understood(identity),
-            *record_contract.understood(identity),
-            *log_interaction.understood(identity),
+            *register_customer.understood(desk),
+            *record_purchase.understood(desk),
+            *record_contract.understood(desk),
+            *log_interaction.understood(desk),
         ]
     )
     topic = intake_topic(settings.topic_prefix, "customer")
     return speaking.service(
         description="One file per customer: who they are, what they bought and signed, and every conversation.",
         routers=[
-            register_customer.routes(ledger, identity),
+            register_customer.routes(ledger, desk),
             log_interaction.routes(ledger),
-            customer_file.routes(ledger, identity),
+            customer_file.routes(ledger, desk),
         ],
-        hearings=[Hearing("customer-intake", [topic], desk)],
+        hearings=[Hearing("customer-intake", [topic], intake_desk)],
         hears_types={topic: CUSTOMER_INTAKE},
         prepare=[functools.partial(customer_file.prepare, ledger)],
     )

@@ -22,6 +22,7 @@ class CustomerCreated(CustomerEvent):
     owner_id: Code | None = None
     source_channel: Code | None = None
     lawful_basis: Code | None = None
+    partner_id: Code | None = None
     contact_at: Moment | None = None
     provisional: bool = False
 

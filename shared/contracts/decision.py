@@ -25,10 +25,14 @@ class Said:
 
 @dataclass(frozen=True)
 class Scene:
-    """What a rule may look at beside its own state: the instant, and the states of other subjects it asked for."""
+    """What a rule may look at beside its own state: the instant, and the states of other subjects it asked for.
+
+    `number` is the subject's own in the sequence that the task asked for; None once the subject exists.
+    """
 
     now: datetime
     others: Mapping[str, Any] = field(default_factory=dict)
+    number: int | None = None
 
 
 class Refusal(Exception):

@@ -55,6 +55,7 @@ class CustomerRegistered(Intake):
     kind: Literal["direct", "indirect"] = "direct"
     name: Text | None = None
     company: Text | None = None
+    credit_code: Code | None = None
     phone: Text | None = None
     email: Text | None = None
     address: Text | None = None
@@ -76,6 +77,7 @@ class CustomerChanged(Intake):
     customer: Code
     name: Text | None = None
     company: Text | None = None
+    credit_code: Code | None = None
     phone: Text | None = None
     email: Text | None = None
     address: Text | None = None

@@ -6,15 +6,16 @@ one that was read makes commit order and revision order the same.
 """
 
 import asyncio
+import itertools
 import time
 import uuid
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Generic, TypeVar
 
 import orjson
-from pymongo import DeleteOne, InsertOne, ReplaceOne, UpdateOne
+from pymongo import DeleteOne, InsertOne, ReplaceOne, ReturnDocument, UpdateOne
 from pymongo.errors import DuplicateKeyError, OperationFailure, PyMongoError
 
 from shared.contracts.decision import Invalid, Said, Scene
@@ -57,6 +58,8 @@ class Task(Generic[S]):
     decide: Callable[[S | None, Scene], Sequence[Said]]
     parts: Mapping[str, frozenset[str]] = field(default_factory=dict)
     others: tuple[tuple[Aggregate[Any], str], ...] = ()
+    sequence: str | None = None
+    """The sequence that numbers subjects of this kind: a new one gets its own number."""
 
 
 @dataclass(frozen=True)
@@ -96,6 +99,7 @@ class Draft:
         self.read: dict[tuple[str, str], Loaded[Any]] = {}
         self.now: dict[tuple[str, str], Loaded[Any]] = {}
         self.aggregates: dict[str, Aggregate[Any]] = {}
+        self.numbers: dict[tuple[str, str], int] = {}
         self.journal: list[Document] = []
         self.extra: dict[str, list[Any]] = {}
 
@@ -119,8 +123,11 @@ class Ledger:
         await self.database["journal"].create_index([("subject", 1), ("revision", 1)], unique=True)
         await self.database["journal"].create_index("recorded")
 
-    async def load(self, draft: Draft, tasks: Iterable[Task[Any]]) -> None:
-        """Read every state the tasks need into the draft: one `find` for each collection."""
+    async def load(self, draft: Draft, tasks: Sequence[Task[Any]]) -> None:
+        """Read every state the tasks need into the draft: one `find` for each collection.
+
+        Heads are read before parts: a part that changes in between then fails the commit, since its head changed too.
+        """
         heads: dict[str, set[str]] = {}
         wanted: dict[str, set[str]] = {}
         part_of: dict[tuple[str, str], tuple[str, str]] = {}
@@ -133,6 +140,9 @@ class Ledger:
                 wanted.setdefault(collection, set()).update(ids)
                 for identifier in ids:
                     part_of[collection, identifier] = (task.aggregate.collection, name)
+        documents: dict[str, list[Document]] = {}
+        for collection, subjects in heads.items():
+            documents[collection] = await self.database[collection].find({"_id": {"$in": list(subjects)}}).to_list()
         fields: dict[tuple[str, str], dict[str, dict[str, Any]]] = {}
         for collection, sought in wanted.items():
             async for document in self.database[collection].find({"_id": {"$in": list(sought)}}):
@@ -142,10 +152,27 @@ class Ledger:
         for collection, subjects in heads.items():
             aggregate = draft.aggregates[collection]
             found: dict[str, Loaded[Any]] = {}
-            async for document in self.database[collection].find({"_id": {"$in": list(subjects)}}):
+            for document in documents[collection]:
                 found[document["_id"]] = self._head(aggregate, document, fields.get((collection, document["_id"]), {}))
             for subject in subjects:
                 draft.read[collection, subject] = draft.now[collection, subject] = found.get(subject, Loaded(None))
+        await self._number(draft, tasks)
+
+    async def _number(self, draft: Draft, tasks: Sequence[Task[Any]]) -> None:
+        """Give each new subject its number, outside the transaction: no writer waits for another, and gaps may be."""
+        wanted: dict[str, set[tuple[str, str]]] = {}
+        for task in tasks:
+            place = (task.aggregate.collection, task.subject)
+            if task.sequence is not None and draft.read[place].version == 0:
+                wanted.setdefault(task.sequence, set()).add(place)
+        for sequence, places in wanted.items():
+            document = await self.database["sequences"].find_one_and_update(
+                {"_id": sequence}, {"$inc": {"last": len(places)}}, upsert=True, return_document=ReturnDocument.AFTER
+            )
+            if document is None:  # an upsert that answers what it wrote always answers something
+                raise Stale
+            first = document["last"] - len(places) + 1
+            draft.numbers.update(zip(sorted(places), itertools.count(first), strict=False))
 
     def decide(self, draft: Draft, task: Task[S], now: datetime, cause: Cause) -> Loaded[S]:
         """Run the rule on what the draft holds and note what it said.
@@ -155,7 +182,7 @@ class Ledger:
         place = (task.aggregate.collection, task.subject)
         loaded: Loaded[S] = draft.now[place]
         others = {identifier: draft.now[other.collection, identifier].state for other, identifier in task.others}
-        said = task.decide(loaded.state, Scene(now, others))
+        said = task.decide(loaded.state, Scene(now, others, draft.numbers.get(place)))
         records: list[Document] = []
         for sentence in said:
             loaded, record = self._note(task.aggregate, task.subject, loaded, sentence, now, cause)

@@ -8,6 +8,9 @@ from zoneinfo import ZoneInfo
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from shared.policy.policies import Policies
+from shared.policy.shelf import PACKS, PackUnsound, read_policies
+
 
 class Keys(BaseModel):
     """The two secrets of an installation, 32 bytes each as hex: they name customers and seal private fields."""
@@ -37,6 +40,10 @@ class Settings(BaseSettings):
     topic_prefix: str = "manyi-"
     database_prefix: str = "manyi-"
     zone: str = "Asia/Shanghai"
+    policies: str = "s0-enterprise,s4-engineering,s1s2s3-general"
+    """Packs that are followed, the most particular first, separated by commas."""
+    policy_packs: Path = PACKS
+    """The directory of the packs."""
     log_level: str = "INFO"
     insecure: bool = False
     max_body_bytes: int = 1024 * 1024
@@ -55,6 +62,13 @@ class Settings(BaseSettings):
                 "master_key (64 hexadecimal digits each); ./manyi up makes one"
             )
         return Keys.model_validate(json.loads(self.keys_file.read_text()))
+
+    def read_policies(self) -> Policies:
+        """The packs that are followed. Raises SystemExit when one is not there or unsound."""
+        try:
+            return read_policies([name.strip() for name in self.policies.split(",")], self.policy_packs)
+        except PackUnsound as error:
+            raise SystemExit(f"MANYI_POLICIES: {error}") from error
 
     @cached_property
     def local_zone(self) -> ZoneInfo:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from services.customer.main import build
+from tests.support.customers import wang
 from tests.support.eventually import eventually
 from tests.support.service import Running, running, settings_for
 from tests.support.stack import Namespace, RealStack
@@ -36,7 +37,7 @@ def event(kind: str, identifier: str, data: dict[str, Any], source: str = "shop"
 
 
 async def test_a_file_is_opened_changed_and_read(customer: Running) -> None:
-    answer = await customer.client.post("/v1/customers", json={"name": "王芳", "region": "华东", "grade": "A"})
+    answer = await customer.client.post("/v1/customers", json=wang(region="华东", grade="A"))
     assert answer.status_code == 201, answer.text
     opened = answer.json()
     changed = await customer.client.patch(f"/v1/customers/{opened['customerId']}", json={"grade": "B"})
@@ -50,9 +51,9 @@ async def test_a_file_is_opened_changed_and_read(customer: Running) -> None:
 
 async def test_the_same_idempotency_key_gets_the_first_answer(customer: Running) -> None:
     headers = {"Idempotency-Key": "k-1"}
-    first = await customer.client.post("/v1/customers", json={"name": "a"}, headers=headers)
-    again = await customer.client.post("/v1/customers", json={"name": "a"}, headers=headers)
-    other = await customer.client.post("/v1/customers", json={"name": "b"}, headers=headers)
+    first = await customer.client.post("/v1/customers", json=wang(), headers=headers)
+    again = await customer.client.post("/v1/customers", json=wang(), headers=headers)
+    other = await customer.client.post("/v1/customers", json=wang(name="李敏"), headers=headers)
     assert again.json() == first.json()
     assert again.headers["idempotency-replayed"] == "true"
     assert (other.status_code, other.json()["type"]) == (422, "/problems/idempotency-key-reused")

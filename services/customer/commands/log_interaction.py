@@ -1,6 +1,7 @@
 """Contacts and conversations, from `contact.registered` and `interaction.logged`, or by HTTP."""
 
 import uuid
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends
@@ -8,14 +9,14 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
-from services.customer.commands.tasks import about, task
+from services.customer.desk import STORED, Desk, at_home
 from services.customer.model.customer import Customer
-from services.customer.model.files import About, CustomerUnknown, add_contact, log_interaction
+from services.customer.model.files import add_contact, log_interaction
 from services.customer.views.customer_file import LoggedInteraction, as_interaction
 from shared.contracts import intake
+from shared.contracts.decision import Said, Scene
 from shared.contracts.envelope import Code, Moment
 from shared.plumbing.commands import Asked, asked, carry_out
-from shared.plumbing.identity import Identity
 from shared.plumbing.intake import Heard, Understood
 from shared.plumbing.journal import Ledger, Task
 
@@ -32,24 +33,24 @@ class LogInteraction(BaseModel):
     note: Annotated[str, Field(max_length=20_000)] | None = None
 
 
-def understood(identity: Identity) -> list[Understood]:
+def understood(desk: Desk) -> list[Understood]:
     """The intake types of this use case."""
 
     def contact(heard: Heard) -> Task[Customer]:
         data: intake.ContactRegistered = heard.data
-        who = about(identity, heard, data.customer)
-        contact_id = identity.of("contact", heard.source, f"{who.external_id}\x1f{data.contact}")
+        who = desk.about(heard, data.customer)
+        contact_id = desk.identity.of("contact", heard.source, f"{who.external_id}\x1f{data.contact}")
         person = data.model_dump(exclude={"customer", "contact"}, exclude_none=True)
-        return task(who.customer_id, lambda state: add_contact(state, who, contact_id, person))
+        return desk.task(who, lambda state, who: add_contact(state, who, contact_id, person))
 
     def logged(heard: Heard) -> Task[Customer]:
         data: intake.InteractionLogged = heard.data
-        who = about(identity, heard, data.customer)
-        interaction_id = identity.of("interaction", heard.source, data.interaction)
+        who = desk.about(heard, data.customer)
+        interaction_id = desk.identity.of("interaction", heard.source, data.interaction)
         details = data.model_dump(exclude={"customer", "interaction", "kind", "note"})
-        return task(
-            who.customer_id,
-            lambda state: log_interaction(state, who, interaction_id, data.kind, details, data.note),
+        return desk.task(
+            who,
+            lambda state, who: log_interaction(state, who, interaction_id, data.kind, details, data.note),
         )
 
     return [Understood(intake.ContactRegistered, contact), Understood(intake.InteractionLogged, logged)]
@@ -68,17 +69,14 @@ def routes(ledger: Ledger) -> APIRouter:
         interaction_id = uuid.uuid4().hex
         at = body.at or ledger.clock.now()
 
-        def rule(state: Customer | None) -> Any:
-            if state is None:
-                raise CustomerUnknown(f"there is no customer {customer_id}; open the file with POST /v1/customers")
-            source = next(iter(state.known_as), "manyi")
-            who = About(customer_id=customer_id, source=source, external_id=state.known_as.get(source, ""), time=at)
+        def rule(state: Customer | None, _scene: Scene) -> Sequence[Said]:
+            who = at_home(customer_id, at, state)
             details = body.model_dump(exclude={"kind", "at", "note"})
             return log_interaction(state, who, interaction_id, body.kind, details, body.note)
 
         def reply(loaded: Any) -> dict[str, Any]:
             return as_interaction(interaction_id, loaded.state.interactions[interaction_id])
 
-        return await carry_out(ledger, task(customer_id, rule), request, reply)
+        return await carry_out(ledger, Task(STORED, customer_id, rule), request, reply)
 
     return router

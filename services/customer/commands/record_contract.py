@@ -1,47 +1,44 @@
 """Contracts from `contract.signed`, `contract.changed`, `contract.renewed` and `contract.ended`."""
 
-from services.customer.commands.tasks import about, task
+from services.customer.desk import Desk
 from services.customer.model.contracts import change, end, renew, sign
 from services.customer.model.customer import Customer
 from shared.contracts import intake
-from shared.plumbing.identity import Identity
 from shared.plumbing.intake import Heard, Understood
 from shared.plumbing.journal import Task
 
 
-def understood(identity: Identity) -> list[Understood]:
+def understood(desk: Desk) -> list[Understood]:
     """The intake types of this use case."""
 
     def contract_of(heard: Heard, contract: str) -> str:
-        return identity.of("contract", heard.source, contract)
+        return desk.identity.of("contract", heard.source, contract)
 
     def signed(heard: Heard) -> Task[Customer]:
         data: intake.ContractSigned = heard.data
-        who, contract = about(identity, heard, data.customer), contract_of(heard, data.contract)
+        who, contract = desk.about(heard, data.customer), contract_of(heard, data.contract)
         period = (data.starts_at or heard.time, data.ends_at)
         terms = (data.monthly_amount, data.currency, data.product_line)
-        return task(
-            who.customer_id,
-            lambda state: sign(state, who, contract, *terms, period, data.dims),
+        return desk.task(
+            who,
+            lambda state, who: sign(state, who, contract, *terms, period, data.dims),
             contracts=contract,
         )
 
     def changed(heard: Heard) -> Task[Customer]:
         data: intake.ContractChanged = heard.data
-        who, contract = about(identity, heard, data.customer), contract_of(heard, data.contract)
-        return task(
-            who.customer_id, lambda state: change(state, who, contract, data.monthly_amount), contracts=contract
-        )
+        who, contract = desk.about(heard, data.customer), contract_of(heard, data.contract)
+        return desk.task(who, lambda state, who: change(state, who, contract, data.monthly_amount), contracts=contract)
 
     def renewed(heard: Heard) -> Task[Customer]:
         data: intake.ContractRenewed = heard.data
-        who, contract = about(identity, heard, data.customer), contract_of(heard, data.contract)
-        return task(who.customer_id, lambda state: renew(state, who, contract, data.ends_at), contracts=contract)
+        who, contract = desk.about(heard, data.customer), contract_of(heard, data.contract)
+        return desk.task(who, lambda state, who: renew(state, who, contract, data.ends_at), contracts=contract)
 
     def ended(heard: Heard) -> Task[Customer]:
         data: intake.ContractEnded = heard.data
-        who, contract = about(identity, heard, data.customer), contract_of(heard, data.contract)
-        return task(who.customer_id, lambda state: end(state, who, contract, data.reason), contracts=contract)
+        who, contract = desk.about(heard, data.customer), contract_of(heard, data.contract)
+        return desk.task(who, lambda state, who: end(state, who, contract, data.reason), contracts=contract)
 
     return [
         Understood(intake.ContractSigned, signed),

@@ -1,6 +1,8 @@
 """Open a customer file, by HTTP or from `customer.registered`; change it, by HTTP or from `customer.changed`."""
 
 import uuid
+from collections.abc import Sequence
+from functools import partial
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends
@@ -8,19 +10,18 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
-from services.customer.commands.tasks import about, task
+from services.customer.desk import OWN_SOURCE, STORED, Desk, at_home
 from services.customer.model.customer import Customer
-from services.customer.model.files import About, CustomerUnknown, change, register
+from services.customer.model.files import About, change, check_partner, register
+from services.customer.model.filing import natural_key
 from services.customer.views.customer_file import CustomerFile, as_file
 from shared.contracts import intake
-from shared.contracts.decision import TooEarly
+from shared.contracts.decision import Said, Scene
 from shared.contracts.envelope import Code, Dims
 from shared.plumbing.commands import Asked, asked, carry_out
-from shared.plumbing.identity import Identity
 from shared.plumbing.intake import Heard, Understood
 from shared.plumbing.journal import Ledger, Task
 
-OWN_SOURCE = "manyi"
 Text = Annotated[str, Field(max_length=20_000)]
 
 
@@ -32,7 +33,10 @@ class CustomerFields(BaseModel):
     )
     name: Text | None = Field(None, examples=["王芳"])
     company: Text | None = Field(None, examples=["华东精密仪器有限公司"])
-    phone: Text | None = None
+    credit_code: Code | None = Field(None, description="统一社会信用代码", examples=["91350100M000100Y43"])
+    kind: Code | None = Field(None, examples=["indirect"])
+    partner_id: Code | None = Field(None, description="The channel partner of an indirect customer.")
+    phone: Text | None = Field(None, examples=["13800138000"])
     email: Text | None = None
     address: Text | None = None
     needs: Text | None = None
@@ -47,67 +51,79 @@ class CustomerFields(BaseModel):
 
 
 class CreateCustomer(CustomerFields):
-    """A new file. `externalId` is your own id for the customer, within `source`; without it one is made."""
+    """A new file. `externalId` is your own id for the customer, within `source`.
 
-    kind: Annotated[str, Field(pattern="^(direct|indirect)$")] = "direct"
+    Without it the credit code, or name and phone or e-mail, say whether it is the same customer.
+    """
+
+    kind: Code | None = Field("direct", examples=["indirect"])
     source: Code = OWN_SOURCE
     external_id: Code | None = None
 
 
-def understood(identity: Identity) -> list[Understood]:
+def understood(desk: Desk) -> list[Understood]:
     """The intake types of this use case."""
 
     def registered(heard: Heard) -> Task[Customer]:
         data: intake.CustomerRegistered = heard.data
-        who = about(identity, heard, data.customer)
-        return task(who.customer_id, lambda state: register(state, who, data.model_dump(exclude={"customer"})))
+        who = desk.about(heard, data.customer)
+        return desk.task(who, lambda state, who: register(state, who, data.model_dump(exclude={"customer"})))
 
     def changed(heard: Heard) -> Task[Customer]:
         data: intake.CustomerChanged = heard.data
-        who = about(identity, heard, data.customer)
+        who = desk.about(heard, data.customer)
         fields = data.model_dump(exclude={"customer"}, exclude_unset=True)
-        return task(who.customer_id, lambda state: change(state, who, fields))
+        return desk.task(who, lambda state, who: change(state, who, fields))
 
     return [Understood(intake.CustomerRegistered, registered), Understood(intake.CustomerChanged, changed)]
 
 
-def routes(ledger: Ledger, identity: Identity) -> APIRouter:
+def routes(ledger: Ledger, desk: Desk) -> APIRouter:
     """POST /v1/customers and PATCH /v1/customers/{customer_id}."""
     router = APIRouter(prefix="/v1/customers", tags=["customers"])
+    reply = partial(as_file, desk)
 
     @router.post("", status_code=201, response_model=CustomerFile, summary="Open a customer file")
     async def create_customer(body: CreateCustomer, request: Annotated[Asked, Depends(asked)]) -> JSONResponse:
-        external_id = body.external_id or uuid.uuid4().hex
+        fields = body.model_dump(exclude={"source", "external_id"})
+        external_id = body.external_id or _own_id(desk, fields)
         who = About(
-            customer_id=identity.customer(body.source, external_id),
+            customer_id=desk.identity.customer(body.source, external_id),
             source=body.source,
             external_id=external_id,
             time=ledger.clock.now(),
         )
-        fields = body.model_dump(exclude={"source", "external_id"})
-        return await carry_out(
-            ledger, task(who.customer_id, lambda state: register(state, who, fields)), request, as_file
-        )
+
+        def rule(state: Customer | None, who: About, scene: Scene) -> Sequence[Said]:
+            filing = desk.filing(scene.now)
+            filing.check_opening(fields)
+            filing.check(fields)
+            check_partner(fields, fields["kind"], scene.others.get(body.partner_id or ""))
+            return register(state, who, fields)
+
+        task = desk.seeing_task(who, rule, beside=[body.partner_id] if body.partner_id else [])
+        return await carry_out(ledger, task, request, reply)
 
     @router.patch("/{customer_id}", response_model=CustomerFile, summary="Change fields of a file")
     async def change_customer(
         customer_id: Code, body: CustomerFields, request: Annotated[Asked, Depends(asked)]
     ) -> JSONResponse:
         fields: dict[str, Any] = body.model_dump(exclude_unset=True)
-        now = ledger.clock.now()
 
-        def rule(state: Customer | None) -> Any:
-            if state is None:
-                raise CustomerUnknown(f"there is no customer {customer_id}; open the file with POST /v1/customers")
-            source = next(iter(state.known_as), OWN_SOURCE)
-            who = About(
-                customer_id=customer_id, source=source, external_id=state.known_as.get(source, customer_id), time=now
-            )
-            try:
-                return change(state, who, fields)
-            except TooEarly as error:
-                raise CustomerUnknown(str(error)) from error
+        def rule(state: Customer | None, scene: Scene) -> Sequence[Said]:
+            who = at_home(customer_id, scene.now, state)
+            desk.filing(scene.now).check(fields)
+            kind = fields.get("kind") or (state.kind if state else "direct")
+            check_partner(fields, kind, scene.others.get(body.partner_id or ""))
+            return change(state, who, fields)
 
-        return await carry_out(ledger, task(customer_id, rule), request, as_file, status=200)
+        others = ((STORED, body.partner_id),) if body.partner_id else ()
+        return await carry_out(ledger, Task(STORED, customer_id, rule, others=others), request, reply, status=200)
 
     return router
+
+
+def _own_id(desk: Desk, fields: dict[str, Any]) -> str:
+    """Our own external id: the same for two who open a file for the same customer at once."""
+    key = natural_key(fields)
+    return uuid.uuid4().hex if key is None else desk.identity.of("natural", OWN_SOURCE, key)

@@ -10,8 +10,10 @@ from shared.contracts.state import Part, State
 
 PERSONAL = ("name", "phone", "email", "address", "needs")
 """Fields that never leave this service and are sealed at rest."""
-BUSINESS = ("kind", "grade", "region", "industry", "size", "channel", "owner_id", "lawful_basis")
+BUSINESS = ("kind", "grade", "region", "industry", "size", "channel", "owner_id", "lawful_basis", "partner_id")
 """Fields that events may carry."""
+OPEN = ("company", "credit_code")
+"""Fields about an organisation: stored open, to be searched by, and never on the bus."""
 DIMENSIONS = ("grade", "region", "industry", "size", "channel", "kind")
 """Fields copied into every fact as they were when it happened (ARCHITECTURE §3)."""
 
@@ -90,7 +92,10 @@ class Customer(State):
     channel: str | None = None
     owner_id: str | None = None
     lawful_basis: str | None = None
+    partner_id: str | None = None
+    """The channel partner through whom an indirect customer buys (S3-12)."""
     company: str | None = None
+    credit_code: str | None = None
     dims: dict[str, str] = {}
     contact_at: datetime | None = None
     told_at: dict[str, datetime] = {}

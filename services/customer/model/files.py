@@ -6,9 +6,10 @@ from typing import Any, Literal, cast
 
 from pydantic import BaseModel, ConfigDict
 
-from services.customer.model.customer import BUSINESS, DIMENSIONS, PERSONAL, Customer
+from services.customer.model.customer import BUSINESS, DIMENSIONS, OPEN, PERSONAL, Customer
+from services.customer.model.filing import Code
 from shared.contracts import customer as said
-from shared.contracts.decision import NotFound, Refusal, Said, TooEarly
+from shared.contracts.decision import Invalid, NotFound, Refusal, Said, TooEarly
 
 
 class CustomerAlreadyRegistered(Refusal):
@@ -19,8 +20,15 @@ class CustomerUnknown(NotFound):
     SLUG = "customer-unknown"
 
 
+class PartnerRefused(Invalid):
+    SLUG = "channel-partner-refused"
+
+
 class About(BaseModel):
-    """Who a statement is about and who makes it: a foreign id, our id, when, and whose calendar day counts."""
+    """Who a statement is about and who makes it: a foreign id, our id, when, and whose calendar day counts.
+
+    `code` is the one of the file, should the statement open it.
+    """
 
     model_config = ConfigDict(frozen=True)
     customer_id: str
@@ -28,16 +36,19 @@ class About(BaseModel):
     external_id: str
     time: datetime
     timezone: str | None = None
+    code: Code | None = None
+
+    @property
+    def new_code(self) -> Code:
+        """The code of the file that this statement opens."""
+        if self.code is None:
+            raise ValueError("a file is opened only by a task that asks for a number")
+        return self.code
 
     @property
     def zone(self) -> dict[str, str]:
         """The time zone for the private part, if the statement named one."""
         return {} if self.timezone is None else {"timezone": self.timezone}
-
-
-def customer_code(customer_id: str) -> str:
-    """A readable code until a policy pack sets the pattern (S2-17); unique because the id is."""
-    return f"C-{customer_id[:10].upper()}"
 
 
 def opening(state: Customer | None, about: About) -> list[Said]:
@@ -46,13 +57,14 @@ def opening(state: Customer | None, about: About) -> list[Said]:
         return []
     event = said.CustomerCreated(
         customer_id=about.customer_id,
-        code=customer_code(about.customer_id),
+        code=about.new_code.code,
         lifecycle="active",
+        contact_at=about.time,
         provisional=True,
         dims={"source": about.source},
     )
     private = {"known_as": {about.source: about.external_id}}
-    return [Said(event, about.time, private, about.timezone)]
+    return [Said(event, about.time, private, about.timezone, about.new_code.policy_version)]
 
 
 def dims_after(
@@ -77,6 +89,17 @@ def register(state: Customer | None, about: About, fields: Mapping[str, Any]) ->
             f"customer {state.code} is registered already; send customer.changed (or PATCH) to change the file"
         )
     return [_updated(state, about, fields)]
+
+
+def check_partner(fields: Mapping[str, Any], kind: str, partner: Customer | None) -> None:
+    """A channel partner is a known customer, and only indirect customers have one (S3-12). Raises PartnerRefused."""
+    partner_id = fields.get("partner_id")
+    if partner_id is None:
+        return
+    if kind != "indirect":
+        raise PartnerRefused("only an indirect customer has a channel partner; say kind indirect, or leave it out")
+    if partner is None:
+        raise PartnerRefused(f"there is no customer {partner_id} to be the channel partner; open that file first")
 
 
 def change(state: Customer | None, about: About, fields: Mapping[str, Any]) -> list[Said]:
@@ -104,19 +127,20 @@ def _created(about: About, fields: Mapping[str, Any]) -> Said:
     dims = {**given.get("dims", {}), **{name: given[name] for name in DIMENSIONS if name in given}}
     event = said.CustomerCreated(
         customer_id=about.customer_id,
-        code=customer_code(about.customer_id),
+        code=about.new_code.code,
         kind=cast("Literal['direct', 'indirect']", given.get("kind", "direct")),
         grade=given.get("grade"),
         owner_id=given.get("owner_id"),
         source_channel=given.get("channel"),
         lawful_basis=given.get("lawful_basis"),
+        partner_id=given.get("partner_id"),
         contact_at=about.time,
         dims={**dims, "source": about.source},
     )
-    private = {name: given[name] for name in (*PERSONAL, "company") if name in given}
+    private = {name: given[name] for name in (*PERSONAL, *OPEN) if name in given}
     private["known_as"] = {about.source: about.external_id}
     private["told_at"] = dict.fromkeys(given, about.time)
-    return Said(event, about.time, private, about.timezone)
+    return Said(event, about.time, private, about.timezone, about.new_code.policy_version)
 
 
 def _updated(state: Customer, about: About, fields: Mapping[str, Any]) -> Said:
@@ -132,7 +156,7 @@ def _updated(state: Customer, about: About, fields: Mapping[str, Any]) -> Said:
         provisional=state.provisional and not completes,
         dims=dims,
     )
-    private = {name: given[name] for name in (*PERSONAL, "company") if name in given}
+    private = {name: given[name] for name in (*PERSONAL, *OPEN) if name in given}
     private["told_at"] = dict.fromkeys(given, about.time)
     private["known_as"] = {about.source: about.external_id}
     return Said(event, about.time, private, about.timezone)

@@ -6,13 +6,12 @@ from fastapi import APIRouter, Query
 from pydantic import BaseModel, ConfigDict
 from pydantic.alias_generators import to_camel
 
-from services.customer.model.customer import Contract, Customer, Interaction, Purchase, evolve
+from services.customer.desk import STORED, Desk
+from services.customer.model.customer import Contract, Customer, Interaction, Purchase
 from services.customer.model.files import CustomerUnknown
 from shared.contracts.envelope import Code, Moment
-from shared.plumbing.identity import Identity
-from shared.plumbing.journal import Aggregate, Ledger, Loaded
+from shared.plumbing.journal import Ledger, Loaded
 
-STORED = Aggregate("customers", Customer, evolve, lambda state: state.customer_id)
 MAX_PAGE = 200
 
 
@@ -23,10 +22,14 @@ class Shown(BaseModel):
 
 
 class CustomerFile(Shown):
-    """The head of a file as a colleague sees it; `version` counts its events."""
+    """The head of a file as a colleague sees it; `version` counts its events.
+
+    `fileName` is the archive's (S0-35), `missing` what a complete file would still need (S2-10).
+    """
 
     customer_id: str
     code: str
+    file_name: str | None = None
     version: int
     kind: str
     lifecycle: str
@@ -44,6 +47,9 @@ class CustomerFile(Shown):
     channel: str | None = None
     owner_id: str | None = None
     lawful_basis: str | None = None
+    partner_id: str | None = None
+    credit_code: str | None = None
+    missing: list[str] = []
     dims: dict[str, str] = {}
     known_as: dict[str, str] = {}
     contact_at: Moment | None = None
@@ -92,11 +98,17 @@ class LoggedInteraction(Shown):
     note: str | None = None
 
 
-def as_file(loaded: Loaded[Customer]) -> dict[str, Any]:
+def as_file(desk: Desk, loaded: Loaded[Customer]) -> dict[str, Any]:
     """The head of a file as JSON."""
-    if loaded.state is None:
+    state = loaded.state
+    if state is None:
         raise ValueError("a file that does not exist cannot be shown")
-    shown = CustomerFile.model_validate({**loaded.state.model_dump(), "version": loaded.version})
+    fields = state.model_dump(exclude=set(Customer.PARTS))
+    filing = desk.filing(desk.clock.now())
+    opened = state.contact_at.astimezone(desk.zone) if state.contact_at else None
+    name = filing.file_name(state.code, opened) if opened else None
+    more = {"version": loaded.version, "file_name": name, "missing": filing.incomplete(fields)}
+    shown = CustomerFile.model_validate({**fields, **more})
     return shown.model_dump(mode="json", by_alias=True, exclude_none=True)
 
 
@@ -106,7 +118,7 @@ def as_interaction(interaction_id: str, interaction: Interaction) -> dict[str, A
     return shown.model_dump(mode="json", by_alias=True, exclude_none=True)
 
 
-def routes(ledger: Ledger, identity: Identity) -> APIRouter:
+def routes(ledger: Ledger, desk: Desk) -> APIRouter:
     """The read routes below /v1/customers."""
     router = APIRouter(prefix="/v1/customers", tags=["customers"])
     customers = ledger.database["customers"]
@@ -124,7 +136,7 @@ def routes(ledger: Ledger, identity: Identity) -> APIRouter:
         if after is not None:
             query["_id"] = {"$gt": after}
         documents = await customers.find(query).sort("_id", 1).limit(limit + 1).to_list()
-        shown = [CustomerFile.model_validate(as_file(ledger.read_head(STORED, one))) for one in documents[:limit]]
+        shown = [CustomerFile.model_validate(as_file(desk, ledger.read_head(STORED, one))) for one in documents[:limit]]
         more = len(documents) > limit
         return CustomerPage(customers=shown, next=shown[-1].customer_id if more else None)
 
@@ -138,7 +150,23 @@ def routes(ledger: Ledger, identity: Identity) -> APIRouter:
         source: Annotated[str, Query(min_length=1, max_length=200)],
         external_id: Annotated[str, Query(min_length=1, max_length=200, alias="id")],
     ) -> dict[str, Any]:
-        return await show(identity.customer(source, external_id))
+        return await show(desk.identity.customer(source, external_id))
+
+    @router.get(
+        "/by-code", response_model=CustomerFile, response_model_exclude_none=True, summary="Find a file by its code"
+    )
+    async def by_code(
+        code: Annotated[
+            str, Query(min_length=1, max_length=200, description="The customer code, or the name of an archived file.")
+        ],
+    ) -> dict[str, Any]:
+        document = await customers.find_one({"code": code.strip()})
+        if document is None:
+            filed_under = desk.filing(desk.clock.now()).read_file_name(code)
+            document = await customers.find_one({"code": filed_under})
+        if document is None:
+            raise CustomerUnknown(f"no customer has the code {code}; look it up with GET /v1/customers")
+        return as_file(desk, ledger.read_head(STORED, document))
 
     @router.get(
         "/{customer_id}", response_model=CustomerFile, response_model_exclude_none=True, summary="Read one file"
@@ -193,7 +221,7 @@ def routes(ledger: Ledger, identity: Identity) -> APIRouter:
         document = await customers.find_one({"_id": customer_id})
         if document is None:
             raise CustomerUnknown(f"there is no customer {customer_id}; open the file with POST /v1/customers")
-        return as_file(ledger.read_head(STORED, document))
+        return as_file(desk, ledger.read_head(STORED, document))
 
     return router
 

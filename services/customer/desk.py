@@ -1,0 +1,83 @@
+"""The desk: how a statement about a customer, foreign or our own, becomes a task on one file."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import lru_cache
+from zoneinfo import ZoneInfo
+
+from services.customer.model.customer import Customer, evolve
+from services.customer.model.files import About, CustomerUnknown
+from services.customer.model.filing import Filing
+from shared.contracts.decision import Said, Scene
+from shared.contracts.intake import Customer as CustomerRef
+from shared.contracts.intake import ExternalId
+from shared.plumbing.clock import Clock
+from shared.plumbing.identity import Identity
+from shared.plumbing.intake import Heard
+from shared.plumbing.journal import Aggregate, Task
+from shared.policy.policies import Policies
+
+STORED = Aggregate("customers", Customer, evolve, lambda state: state.customer_id)
+OWN_SOURCE = "manyi"
+SEQUENCE = "customer-code"
+Rule = Callable[[Customer | None, About], Sequence[Said]]
+SeeingRule = Callable[[Customer | None, About, Scene], Sequence[Said]]
+
+
+@dataclass(frozen=True)
+class Desk:
+    """Who customers are, and the policies under which their files are kept; days are those of `zone`."""
+
+    identity: Identity
+    policies: Policies
+    zone: ZoneInfo
+    clock: Clock
+
+    def filing(self, now: datetime) -> Filing:
+        """The policies about files at this instant. Raises LimitUnset."""
+        return _filing(self.policies, now.astimezone(self.zone).toordinal())
+
+    def about(self, heard: Heard, customer: CustomerRef) -> About:
+        """Who an intake event speaks of: a bare id belongs to the event's own source."""
+        owner = customer if isinstance(customer, ExternalId) else ExternalId(source=heard.source, id=customer)
+        return About(
+            customer_id=self.identity.customer(owner.source, owner.id),
+            source=heard.source,
+            external_id=owner.id,
+            time=heard.time,
+            timezone=heard.timezone,
+        )
+
+    def task(self, who: About, rule: Rule, **parts: str) -> Task[Customer]:
+        """A task on one file that needs the named parts (field name = part id) beside the head."""
+        return self.seeing_task(who, lambda state, who, _scene: rule(state, who), **parts)
+
+    def seeing_task(self, who: About, rule: SeeingRule, *, beside: Sequence[str] = (), **parts: str) -> Task[Customer]:
+        """A task whose rule looks at the heads of other files too; a missing one is None in the scene.
+
+        The rule is given `who` with the code of the file, should it open one.
+        """
+
+        def decide(state: Customer | None, scene: Scene) -> Sequence[Said]:
+            if scene.number is None:
+                return rule(state, who, scene)
+            code = self.filing(scene.now).code(scene.number)
+            return rule(state, who.model_copy(update={"code": code}), scene)
+
+        wanted = {name: frozenset({identifier}) for name, identifier in parts.items()}
+        others = tuple((STORED, identifier) for identifier in beside)
+        return Task(STORED, who.customer_id, decide, wanted, others, SEQUENCE)
+
+
+def at_home(customer_id: str, now: datetime, state: Customer | None) -> About:
+    """Who a colleague speaks of who has the file open. Raises CustomerUnknown."""
+    if state is None:
+        raise CustomerUnknown(f"there is no customer {customer_id}; open the file with POST /v1/customers")
+    source = next(iter(state.known_as), OWN_SOURCE)
+    return About(customer_id=customer_id, source=source, external_id=state.known_as.get(source, customer_id), time=now)
+
+
+@lru_cache(maxsize=8)
+def _filing(policies: Policies, ordinal: int) -> Filing:
+    return Filing.of(policies, datetime.fromordinal(ordinal).date())
