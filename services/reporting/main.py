@@ -5,7 +5,7 @@ import socket
 
 from services.reporting.configuration import definitions, dimensions
 from services.reporting.metrics.catalogue import catalogue_of
-from services.reporting.views import facts, metric_list, metric_numbers
+from services.reporting.views import facts, metric_list, metric_numbers, why
 from services.reporting.views.asking import Counting, Office
 from services.reporting.watermarks import Watermarks
 from shared.contracts.catalogue import CATALOGUE, dead_letters_topic, events_topic, watermarks_topic
@@ -66,6 +66,7 @@ def build(settings: Settings) -> Service:
         routers=[
             metric_list.routes(office),
             metric_numbers.routes(office, watermarks, settings.local_zone),
+            why.routes(office),
             facts.routes(office),
         ],
         hearings=[*hearings, Hearing("reporting-watermarks", [marks_topic], watermarks)],

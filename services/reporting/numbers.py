@@ -150,11 +150,17 @@ def _weigh(question: Question, cut: Cut, fact: Fact, into: dict[Values, Tally]) 
                 _add(into.setdefault(values, {}), tally, 1)
 
 
+def weights(question: Question, cut: Cut, fact: Fact) -> dict[Values, Tally]:
+    """What one fact adds to each part of a cut that passes the filters."""
+    into: dict[Values, Tally] = {}
+    _weigh(question, cut, fact, into)
+    return into
+
+
 def weight(question: Question, fact: Fact) -> Tally:
     """What one fact adds to the answer; empty when it is not behind it."""
-    into: dict[Values, Tally] = {}
-    _weigh(question, cut_of(question.filters), fact, into)
-    return {name: amount for tally in into.values() for name, amount in tally.items() if amount}
+    found = weights(question, cut_of(question.filters), fact)
+    return {name: amount for tally in found.values() for name, amount in tally.items() if amount}
 
 
 def _matcher(cut: Cut, filters: Mapping[str, str]) -> Callable[[Values], bool]:

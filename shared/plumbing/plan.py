@@ -15,7 +15,7 @@ from shared.plumbing.cells import Contributions, dated_key, live_key, merge, wit
 from shared.plumbing.counting import Counter, Handed
 from shared.plumbing.projection import Fact, Heard, Projection, Unfit, local_day
 from shared.plumbing.reading import Letter, Unreadable
-from shared.plumbing.store import Change, Kept, Page, Parked, Quarantined, Writes
+from shared.plumbing.store import Change, First, Kept, Page, Parked, Quarantined, Writes
 from shared.plumbing.undo import undo
 
 
@@ -99,7 +99,16 @@ class Plan:
             if page is None:
                 page = Page(subject)
             else:
-                page = Page(page.subject, page.revision, page.event, page.day, page.born, page.fact, list(page.parked))
+                page = Page(
+                    page.subject,
+                    page.revision,
+                    page.event,
+                    page.day,
+                    page.born,
+                    page.fact,
+                    list(page.parked),
+                    page.first,
+                )
             opened = self._open[shelf, subject] = _Open(
                 page,
                 self._counter.by_kind.get(heard.kind),
@@ -123,7 +132,7 @@ class Plan:
             return False
         if fact is not page.fact and fact is not None and projection is not None:
             if page.fact is None:
-                page.born = day
+                page.born, page.first = day, First(heard.revision, heard.id, heard.type)
             else:
                 patch = undo(page.fact, fact)
                 if patch:

@@ -91,6 +91,34 @@ class MongoMoment:
                     facts[change.subject] = undone(facts[change.subject], change.undo)
         return list(facts.items())
 
+    async def touched(
+        self, projection: str, after: str, since: str, until: str | None
+    ) -> AsyncIterator[tuple[Page, Sequence[Change]]]:
+        born: Document = {"$ne": None} if until is None else {"$ne": None, "$lte": until}
+        query: Document = {"_id": {"$gt": after}, "day": {"$gt": since}, "born": born}
+        found = self._of(f"facts.{projection}").find(query, session=self._session).sort("_id", 1)
+        chunk: list[Page] = []
+        async for document in found.batch_size(FACTS_AT_ONCE):
+            chunk.append(page_of(document))
+            if len(chunk) == FACTS_AT_ONCE:
+                for told in await self._with_changes(projection, chunk, since):
+                    yield told
+                chunk = []
+        for told in await self._with_changes(projection, chunk, since):
+            yield told
+
+    async def _with_changes(
+        self, projection: str, pages: list[Page], since: str
+    ) -> list[tuple[Page, Sequence[Change]]]:
+        changes: dict[str, list[Change]] = {page.subject: [] for page in pages}
+        if pages:
+            later = changes_between(projection, pages[0].subject, pages[-1].subject) | {"day": {"$gt": since}}
+            async for document in self._of("changes").find(later, session=self._session).sort("_id", 1):
+                change = change_of(document)
+                if change.subject in changes:
+                    changes[change.subject].append(change)
+        return [(page, changes[page.subject]) for page in pages]
+
     async def page(self, projection: str, subject: str) -> tuple[Page, Sequence[Change]] | None:
         document = await self._of(f"facts.{projection}").find_one({"_id": subject}, session=self._session)
         if document is None:

@@ -37,6 +37,15 @@ class Move:
     recorded: datetime | None
 
 
+@dataclass(frozen=True)
+class First:
+    """The event that made a fact."""
+
+    revision: int
+    event: str
+    type: str
+
+
 @dataclass(slots=True)
 class Page:
     """What is stored about one subject: the guard, and the fact where a projection keeps one."""
@@ -52,6 +61,8 @@ class Page:
     fact: Fact | None = None
     parked: list[int] = field(default_factory=list)
     """Revisions that arrived before a missing one."""
+    first: First | None = None
+    """The event that made the fact; `changes` tell of those after it."""
 
 
 @dataclass(frozen=True)
@@ -194,6 +205,15 @@ class Moment(Protocol):
 
     async def page(self, projection: str, subject: str) -> tuple[Page, Sequence[Change]] | None:
         """One page and its changes by ascending revision."""
+        ...
+
+    def touched(
+        self, projection: str, after: str, since: str, until: str | None
+    ) -> AsyncIterator[tuple[Page, Sequence[Change]]]:
+        """Pages by ascending key beyond `after` whose last event was recorded after the day `since`.
+
+        With each, all its changes recorded after that day. Facts made after the day `until` are left out.
+        """
         ...
 
 

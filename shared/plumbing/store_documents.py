@@ -5,7 +5,7 @@ from collections.abc import Collection
 from aiokafka import TopicPartition
 
 from shared.plumbing.database import Document
-from shared.plumbing.store import Change, Cursor, Page
+from shared.plumbing.store import Change, Cursor, First, Page
 
 
 def collection_name(projection_set: str, part: str) -> str:
@@ -65,6 +65,7 @@ def page_document(page: Page) -> Document:
         "born": page.born,
         "fact": page.fact,
         "parked": page.parked,
+        "first": None if page.first is None else [page.first.revision, page.first.event, page.first.type],
     }
 
 
@@ -77,6 +78,7 @@ def page_of(document: Document) -> Page:
         document["born"],
         document["fact"],
         document["parked"],
+        First(*document["first"]) if document["first"] is not None else None,
     )
 
 

@@ -147,6 +147,15 @@ class _MemoryMoment:
             return None
         return found, self._store.changes.get((projection, subject), [])
 
+    async def touched(
+        self, projection: str, after: str, since: str, until: str | None
+    ) -> AsyncIterator[tuple[Page, Sequence[Change]]]:
+        for subject, page in sorted(self._store.shelves.get(projection, {}).items()):
+            if subject <= after or page.born is None or page.day <= since or (until is not None and page.born > until):
+                continue
+            changes = self._store.changes.get((projection, subject), [])
+            yield page, [change for change in changes if change.day > since]
+
 
 def _cell(month: str, values: str, sums: Sums, family: str) -> Cell:
     total: dict[str, int] = {}

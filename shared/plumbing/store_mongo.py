@@ -1,7 +1,7 @@
 """The batch committer's memory on MongoDB: everything of one batch in one transaction.
 
 Collections begin with the name of the projection set, so that a rebuild grows beside the live one; `quarantine` is
-shared, since the relay announces it. A page is `{_id: subject, revision, event, day, born, fact, parked}`.
+shared, since the relay announces it. A page is `{_id: subject, revision, event, day, born, fact, parked, first}`.
 Commands are written out for cells and cursors: they are many and small, and the driver's bulk objects cost more than
 the sums they carry.
 """

@@ -123,6 +123,7 @@ async def test_orders_and_contracts_become_repurchase_and_churn(
     async def counted() -> dict[str, Any]:
         told = await ask(reporting, "logo_churn", **march)
         assert (told["total"]["n"], told["total"]["count"]) == (1, 1)
+        assert (await ask(reporting, "purchases"))["total"]["value"] == 4
         return told
 
     await eventually(counted)
@@ -165,6 +166,53 @@ async def test_complaints_are_answered_resolved_reopened_and_judged(
     assert (await ask(reporting, "resolution_time", exact="true"))["total"]["value"] == 480.0
     assert abs((await ask(reporting, "resolution_time"))["total"]["value"] / 480 - 1) < 0.02
     assert (await ask(reporting, "first_response_time", exact="true"))["total"]["value"] == 2.0
+
+
+async def test_a_number_tells_why_it_changed_and_a_fact_how_it_came(
+    reporting: Running, stack: RealStack, namespace: Namespace
+) -> None:
+    teller = Teller()
+    verdicts = {"k": True, "l": False}
+    opened = [ComplaintOpened(case_id=case, opened_at=moment(3, 1), dims={"source": "desk"}) for case in verdicts]
+    closed = [CaseClosed(case_id=case, at=moment(3, 5), sla_kept=kept) for case, kept in verdicts.items()]
+    again = CaseClosed(case_id="k", cycle=2, at=moment(3, 8), sla_kept=False)
+    events = [
+        *(teller.tell(said.case_id, said, time=moment(3, 1)) for said in opened),
+        *(teller.tell(said.case_id, said, time=moment(3, 5), recorded=moment(3, 6)) for said in closed),
+        teller.tell("k", CaseReopened(case_id="k", cycle=2, at=moment(3, 7)), time=moment(3, 7)),
+        teller.tell("k", again, time=moment(3, 8)),
+    ]
+    await send(stack, namespace, "feedback", events)
+
+    async def counted() -> bool:
+        total = (await ask(reporting, "sla_kept"))["total"]
+        return bool((total["n"], total["count"]) == (2, 0))
+
+    await eventually(counted)
+    days = {"from_as_of": "2026-03-06", "to_as_of": "2026-03-08", "by": "source"}
+    told = (await reporting.client.get("/v1/metrics/sla_kept/why", params=days)).json()
+    assert (told["before"]["total"]["count"], told["before"]["total"]["n"]) == (1, 2)
+    assert told["difference"] == {"n": 0, "count": -1}
+    assert [(fact["id"], fact["kind"], fact["count"]) for fact in told["facts"]] == [("k", "changed", -1)]
+    (event,) = told["facts"][0]["events"]
+    assert (event["event"], event["recorded_day"], event["count"]) == ("k-4", "2026-03-08", -1)
+    assert [(group["dims"], group["count"]) for group in event["groups"]] == [({"source": "desk"}, -1)]
+    days = {"from_as_of": "2026-02-28"}
+    whole = (await reporting.client.get("/v1/metrics/complaints_opened/why", params={**days, "limit": 1})).json()
+    assert (whole["difference"]["n"], whole["next"]) == (2, "k")
+    rest = (await reporting.client.get("/v1/metrics/complaints_opened/why", params={**days, "after": "k"})).json()
+    assert [(fact["id"], fact["kind"]) for fact in rest["facts"]] == [("l", "entered")]
+    assert rest["facts"][0]["events"][0]["event"] == "l-1"
+    story = (await reporting.client.get("/v1/facts/k/history")).json()
+    assert story["projection"] == "cases"
+    assert [(step["event"], step["recorded_day"]) for step in story["history"]] == [
+        ("k-1", "2026-03-01"),
+        ("k-2", "2026-03-06"),
+        ("k-3", "2026-03-07"),
+        ("k-4", "2026-03-08"),
+    ]
+    assert story["history"][0]["before"] is None
+    assert {"at": ["closed", "kept"], "before": True, "after": False} in story["history"][-1]["changed"]
 
 
 async def test_what_cannot_be_read_is_set_aside_and_the_rest_is_counted(
@@ -210,6 +258,11 @@ async def test_questions_that_make_no_sense_are_problem_documents(reporting: Run
         ("/v1/metrics/csat?by=Region%20", 422, "unknown-dimension"),
         ("/v1/metrics/csat?definition=other@1", 404, "unknown-definition"),
         ("/v1/facts/responses/none", 404, "unknown-fact"),
+        ("/v1/facts/none/history", 404, "unknown-fact"),
+        ("/v1/metrics/csat/why?from_as_of=soon", 422, "invalid-date"),
+        ("/v1/metrics/csat/why?from_as_of=2026-03-02&to_as_of=2026-03-02", 422, "empty-period"),
+        ("/v1/metrics/csat/why?from_as_of=2026-03-02&form=1", 422, "unknown-parameter"),
+        ("/v1/metrics/logo_churn/why?from_as_of=2026-03-02", 422, "no-such-period"),
         ("/v1/facts?metric=csat&limit=0", 422, "invalid"),
     ):
         answer = await reporting.client.get(path)

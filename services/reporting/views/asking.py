@@ -76,13 +76,13 @@ def question(
         understood = ", ".join(sorted(known))
         detail = f"{', '.join(sorted(unknown))[:200]} is not understood; these are: {understood}, where.<dimension>."
         raise Problem(422, "unknown-parameter", "Unknown parameter", detail)
-    as_of = _day(parameters, "as_of")
+    as_of = day_in(parameters, "as_of")
     counting = office.counting(parameters.get("definition"), as_of)
     metric = counting.catalogue.metrics.get(name)
     if metric is None:
         detail = f"There is no metric {name[:60]!r}; GET /v1/metrics lists them."
         raise Problem(404, "unknown-metric", "Unknown metric", detail)
-    window = Window(_day(parameters, "from"), _day(parameters, "to"))
+    window = Window(day_in(parameters, "from"), day_in(parameters, "to"))
     if window.start is not None and window.end is not None and window.start >= window.end:
         raise Problem(422, "empty-period", "Empty period", "from must be before to: a period holds from, but not to.")
     by = [part.strip() for part in parameters.get("by", "").split(",") if part.strip()]
@@ -98,7 +98,8 @@ def question(
     return counting, Question(metric, window, as_of, cut_of(by), where, exact in ("true", "1"))
 
 
-def _day(parameters: Mapping[str, Any], name: str) -> str | None:
+def day_in(parameters: Mapping[str, Any], name: str) -> str | None:
+    """A date among a URL's parameters; None when it is absent. Raises Problem."""
     text = parameters.get(name)
     if not isinstance(text, str) or not text:
         return None

@@ -1,14 +1,16 @@
 """The facts behind a number, page by page, and one fact with its history."""
 
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
 from pydantic import Field
 
 from services.reporting.numbers import weight
-from services.reporting.views.asking import Asked, Office, question
+from services.reporting.views.asking import Asked, Counting, Office, question
+from shared.plumbing.history import differences, steps
 from shared.plumbing.problems import Problem
-from shared.plumbing.undo import undone
+from shared.plumbing.store import Change, Page
 
 MOST_A_PAGE = 1_000
 
@@ -48,32 +50,43 @@ def routes(office: Office) -> APIRouter:
                 page.append({"projection": asked.metric.projection, "id": subject, "adds": adds, "fact": fact})
         return {"metric": asked.metric.name, "facts": page, "next": page[-1]["id"] if more else None}
 
-    @router.get("/v1/facts/{projection}/{subject}", summary="One fact as it is known, and how it came to be so")
+    @router.get(
+        "/v1/facts/{subject}/history",
+        summary="How a fact came to be so: every event that changed it, and what it changed",
+        description=(
+            "The oldest first. `changed` lists the values that differ; the fact as it was stands in `before`. Ids are "
+            "the owners' own; should two projections know the same one, `projection` says which is meant."
+        ),
+    )
+    async def fact_history(
+        subject: str, projection: str | None = None, definition: str | None = None
+    ) -> dict[str, Any]:
+        counting = office.counting(definition, None)
+        known = [one.name for one in counting.catalogue.projections if projection in (None, one.name)]
+        name, page, changes = await _found(counting, known, subject)
+        return {
+            "projection": name,
+            "id": subject,
+            "definition": counting.catalogue.definition.label,
+            "history": [
+                {
+                    "revision": step.revision,
+                    "event": step.event,
+                    "type": step.type,
+                    "recorded_day": step.day,
+                    "changed": differences(step.before, step.after),
+                    "before": step.before,
+                }
+                for step in steps(page, changes)
+            ],
+            "fact": page.fact,
+        }
+
+    @router.get("/v1/facts/{projection}/{subject}", summary="One fact as it is known")
     async def one_fact(projection: str, subject: str, definition: str | None = None) -> dict[str, Any]:
         counting = office.counting(definition, None)
-        known = counting.projection(projection)
-        found = None
-        if known is not None:
-            async with counting.shelves.moment() as moment:
-                found = await moment.page(projection, subject)
-        if found is None:
-            raise Problem(404, "unknown-fact", "Unknown fact", f"Nothing is counted of {subject[:60]!r} there.")
-        page, changes = found
-        history = []
-        fact = page.fact
-        for change in reversed(changes):
-            if fact is None:
-                break
-            fact = undone(fact, change.undo)
-            history.append(
-                {
-                    "revision": change.revision,
-                    "event": change.event,
-                    "type": change.type,
-                    "recorded_day": change.day,
-                    "before": fact,
-                }
-            )
+        known = [one.name for one in counting.catalogue.projections if projection == one.name]
+        _, page, _ = await _found(counting, known, subject)
         return {
             "projection": projection,
             "id": subject,
@@ -83,7 +96,16 @@ def routes(office: Office) -> APIRouter:
             "first_recorded_day": page.born,
             "waits_for": page.revision + 1 if page.parked else None,
             "fact": page.fact,
-            "changes": history,
         }
 
     return router
+
+
+async def _found(counting: Counting, projections: Sequence[str], subject: str) -> tuple[str, Page, Sequence[Change]]:
+    """The first of the projections that keeps the subject, with its page and changes. Raises Problem."""
+    async with counting.shelves.moment() as moment:
+        for name in projections:
+            found = await moment.page(name, subject)
+            if found is not None:
+                return name, *found
+    raise Problem(404, "unknown-fact", "Unknown fact", f"Nothing is counted of {subject[:60]!r} there.")
