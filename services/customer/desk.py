@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
@@ -36,7 +36,15 @@ class Desk:
 
     def filing(self, now: datetime) -> Filing:
         """The policies about files at this instant. Raises LimitUnset."""
-        return _filing(self.policies, now.astimezone(self.zone).toordinal())
+        return _filing(self.policies, self.day(now))
+
+    def day(self, now: datetime) -> date:
+        """The day of an instant, here."""
+        return now.astimezone(self.zone).date()
+
+    def today(self) -> date:
+        """The day it is."""
+        return self.day(self.clock.now())
 
     def about(self, heard: Heard, customer: CustomerRef) -> About:
         """Who an intake event speaks of: a bare id belongs to the event's own source."""
@@ -79,5 +87,5 @@ def at_home(customer_id: str, now: datetime, state: Customer | None) -> About:
 
 
 @lru_cache(maxsize=8)
-def _filing(policies: Policies, ordinal: int) -> Filing:
-    return Filing.of(policies, datetime.fromordinal(ordinal).date())
+def _filing(policies: Policies, on: date) -> Filing:
+    return Filing.of(policies, on)

@@ -2,15 +2,25 @@
 
 import functools
 
-from services.customer.commands import log_interaction, record_contract, record_purchase, register_customer
+from services.customer.commands import (
+    grade_customers,
+    keep_contacts,
+    log_interaction,
+    record_contract,
+    record_purchase,
+    register_customer,
+)
+from services.customer.commands.age_customers import Ageing
 from services.customer.desk import Desk
-from services.customer.views import customer_file
+from services.customer.views import contacts, customer_file
 from shared.contracts.catalogue import intake_topic
 from shared.contracts.intake import CUSTOMER_INTAKE
 from shared.plumbing.app import Service
 from shared.plumbing.listening import Hearing
 from shared.plumbing.settings import Settings
 from shared.plumbing.speaking import Speaking
+
+AGEING_EVERY_S = 60.0
 
 
 def build(settings: Settings) -> Service:
@@ -32,9 +42,13 @@ def build(settings: Settings) -> Service:
         routers=[
             register_customer.routes(ledger, desk),
             log_interaction.routes(ledger),
+            keep_contacts.routes(ledger, desk),
+            grade_customers.routes(ledger, desk),
             customer_file.routes(ledger, desk),
+            contacts.routes(ledger),
         ],
         hearings=[Hearing("customer-intake", [topic], intake_desk)],
         hears_types={topic: CUSTOMER_INTAKE},
         prepare=[functools.partial(customer_file.prepare, ledger)],
+        chores={AGEING_EVERY_S: Ageing(ledger, desk).step},
     )

@@ -124,6 +124,43 @@ class ContactAdded(CustomerEvent):
     contact_id: Code
 
 
+class ContactChanged(CustomerEvent):
+    """What is known of a person changed; the names of the fields alone."""
+
+    TYPE: ClassVar[str] = "manyi.customer.contact.changed.v1"
+    contact_id: Code
+    changed: list[Code]
+
+
+class ContactProductsLinked(CustomerEvent):
+    """The product lines a person has to do with, all of them: surveys of a line ask these people (S4-14)."""
+
+    TYPE: ClassVar[str] = "manyi.customer.contact.linked.v1"
+    contact_id: Code
+    product_lines: list[Code]
+
+
+class CustomerLifecycleChanged(CustomerEvent):
+    """The customer is at another stage (S3-13): by an order, a contract, or because time passed without any."""
+
+    TYPE: ClassVar[str] = "manyi.customer.lifecycle.changed.v1"
+    before: Code
+    after: Code
+    cause: Code
+
+
+class CustomerGraded(CustomerEvent):
+    """The customer has another grade (S3-07): by `rfm`, with the three scores, or by somebody's `override`."""
+
+    TYPE: ClassVar[str] = "manyi.customer.graded.v1"
+    before: Code | None = None
+    after: Code
+    cause: Literal["rfm", "override"]
+    recency: int | None = None
+    frequency: int | None = None
+    money: int | None = None
+
+
 class InteractionLogged(CustomerEvent):
     """Somebody spoke with the customer (S0-01, S2-12); what was said stays in the customer service."""
 
@@ -148,5 +185,9 @@ SAYS: tuple[type[Event], ...] = (
     ContractRenewed,
     ContractEnded,
     ContactAdded,
+    ContactChanged,
+    ContactProductsLinked,
+    CustomerLifecycleChanged,
+    CustomerGraded,
     InteractionLogged,
 )

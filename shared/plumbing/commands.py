@@ -1,7 +1,7 @@
 """One command over HTTP: decide, one transaction, one answer; the same Idempotency-Key gets the first answer again."""
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, TypeVar
 
@@ -91,6 +91,22 @@ async def carry_out(
         except Stale:
             continue
         return JSONResponse(body, status)
+    raise Stale
+
+
+async def perform(ledger: Ledger, tasks: Sequence[Task[Any]], cause: Cause) -> None:
+    """Decide and record what nobody waits for, in one transaction. Raises as `carry_out`; then nothing was recorded."""
+    for _ in range(ATTEMPTS):
+        draft = Draft()
+        await ledger.load(draft, tasks)
+        now = ledger.clock.now()
+        for task in tasks:
+            ledger.decide(draft, task, now, cause)
+        try:
+            await ledger.commit(draft)
+        except Stale:
+            continue
+        return
     raise Stale
 
 

@@ -2,7 +2,7 @@
 
 import functools
 import uuid
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 from fastapi import APIRouter, Request
@@ -63,6 +63,7 @@ class Speaking:
         hearings: Sequence[Hearing],
         hears_types: dict[str, tuple[type[BaseModel], ...]],
         prepare: Sequence[Callable[[], Awaitable[None]]] = (),
+        chores: Mapping[float, Callable[[], Awaitable[object]]] = {},
     ) -> Service:
         """All of it as a runnable service."""
         ready: list[Callable[[], Awaitable[None]]] = [
@@ -70,11 +71,11 @@ class Speaking:
             functools.partial(prepare_commands, self.ledger),
             *prepare,
         ]
-        chores: dict[float, Callable[[], Awaitable[object]]] = {}
+        repeated = dict(chores)
         intake = []
         if self._desk is not None:
             ready.append(self._desk.prepare)
-            chores[SWEEP_EVERY_S] = self._desk.sweep
+            repeated[SWEEP_EVERY_S] = self._desk.sweep
             intake.append(intake_routes(self._desk))
         return Service(
             name=self.name,
@@ -87,7 +88,7 @@ class Speaking:
             hears_types=hears_types,
             relay=self.relay,
             prepare=ready,
-            chores=chores,
+            chores=repeated,
         )
 
 

@@ -36,6 +36,7 @@ class CustomerFields(BaseModel):
     credit_code: Code | None = Field(None, description="统一社会信用代码", examples=["91350100M000100Y43"])
     kind: Code | None = Field(None, examples=["indirect"])
     partner_id: Code | None = Field(None, description="The channel partner of an indirect customer.")
+    key_mark: bool | None = Field(None, description="Counted among the core customers whatever the grade.")
     phone: Text | None = Field(None, examples=["13800138000"])
     email: Text | None = None
     address: Text | None = None

@@ -3,8 +3,10 @@
 from collections.abc import Mapping
 from datetime import datetime
 
-from services.customer.model.customer import Contract, Customer
+from services.customer.model.customer import Customer
 from services.customer.model.files import About, dims_after, opening
+from services.customer.model.lifecycle import awakened
+from services.customer.model.parts import Contract
 from shared.contracts import customer as said
 from shared.contracts.decision import Invalid, Refusal, Said, TooEarly
 
@@ -43,7 +45,8 @@ def sign(
         ends_at=ends_at,
         dims=dims_after(state, about, dims, product_line),
     )
-    return [*opening(state, about), Said(event, about.time, about.zone, about.timezone)]
+    contract = Said(event, about.time, about.zone, about.timezone)
+    return [*opening(state, about), contract, *awakened(state, starts_at, "contract", about.source)]
 
 
 def _known(state: Customer | None, contract_id: str) -> Contract:

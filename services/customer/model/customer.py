@@ -1,72 +1,34 @@
 """State of one customer file and how each event changes it (S0-34 一客一档)."""
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, ClassVar
 
+from services.customer.model.parts import Contact, Contract, Interaction, Purchase, contract_after, purchase_after
 from shared.contracts import customer as said
 from shared.contracts.envelope import Event
 from shared.contracts.state import Part, State
 
 PERSONAL = ("name", "phone", "email", "address", "needs")
 """Fields that never leave this service and are sealed at rest."""
-BUSINESS = ("kind", "grade", "region", "industry", "size", "channel", "owner_id", "lawful_basis", "partner_id")
+BUSINESS = (
+    "kind",
+    "grade",
+    "region",
+    "industry",
+    "size",
+    "channel",
+    "owner_id",
+    "lawful_basis",
+    "partner_id",
+    "key_mark",
+)
 """Fields that events may carry."""
 OPEN = ("company", "credit_code")
 """Fields about an organisation: stored open, to be searched by, and never on the bus."""
+FOR_EVER = datetime(9999, 12, 31, tzinfo=UTC)
 DIMENSIONS = ("grade", "region", "industry", "size", "channel", "kind")
 """Fields copied into every fact as they were when it happened (ARCHITECTURE §3)."""
-
-
-class Purchase(Part):
-    """One order; void once it is cancelled or fully refunded. Amounts in minor currency units."""
-
-    amount: int
-    currency: str
-    product_line: str | None = None
-    occurred_at: datetime
-    timezone: str | None = None
-    dims: dict[str, str] = {}
-    refunded: int = 0
-    cancelled: bool = False
-    paid: bool = False
-
-
-class Contract(Part):
-    """One contract; `ends_at` None is open-ended. `*_told_at` is when the statement in force was made."""
-
-    monthly_amount: int
-    currency: str
-    product_line: str | None = None
-    starts_at: datetime
-    ends_at: datetime | None = None
-    timezone: str | None = None
-    dims: dict[str, str] = {}
-    amount_told_at: datetime
-    end_told_at: datetime
-    ended: bool = False
-
-
-class Contact(Part):
-    """A person at the customer."""
-
-    PRIVATE: ClassVar[frozenset[str]] = frozenset({"name", "post", "phone", "email"})
-    name: str | None = None
-    post: str | None = None
-    phone: str | None = None
-    email: str | None = None
-
-
-class Interaction(Part):
-    """One conversation; `note` is what was said."""
-
-    PRIVATE: ClassVar[frozenset[str]] = frozenset({"note"})
-    kind: str
-    at: datetime
-    channel: str | None = None
-    staff_id: str | None = None
-    needs: list[str] = []
-    note: str | None = None
 
 
 class Customer(State):
@@ -84,6 +46,14 @@ class Customer(State):
     code: str
     kind: str = "direct"
     lifecycle: str = "prospect"
+    ordered_at: datetime | None = None
+    """The last order; None also when the last one was cancelled: then the orders have to be asked."""
+    contracted_until: datetime | None = None
+    """The end of the contracts, FOR_EVER for an open one; None also when one was ended or renewed."""
+    key_mark: bool = False
+    """Counted among the core customers whatever the grade (S0-11)."""
+    grade_fixed: bool = False
+    """Somebody decided the grade, with a reason; it is not computed any more (S3-07)."""
     provisional: bool = False
     grade: str | None = None
     region: str | None = None
@@ -129,14 +99,28 @@ def evolve(state: Customer | None, event: Event, private: Mapping[str, Any]) -> 
         case said.CustomerUpdated():
             return _updated(state, event, private)
         case said.PurchaseRecorded() | said.PurchasePaid() | said.PurchaseCancelled() | said.PurchaseRefunded():
-            purchase = _purchase(state.purchases.get(event.purchase_id), event, private)
-            return state.model_copy(update={"purchases": {**state.purchases, event.purchase_id: purchase}})
+            purchase = purchase_after(state.purchases.get(event.purchase_id), event, private)
+            orders = {**state.purchases, event.purchase_id: purchase}
+            return state.model_copy(update={"purchases": orders, "ordered_at": _ordered_at(state, purchase)})
         case said.ContractSigned() | said.ContractChanged() | said.ContractRenewed() | said.ContractEnded():
-            contract = _contract(state.contracts.get(event.contract_id), event, private)
-            return state.model_copy(update={"contracts": {**state.contracts, event.contract_id: contract}})
+            contract = contract_after(state.contracts.get(event.contract_id), event, private)
+            until = _contracted_until(state, event)
+            return state.model_copy(
+                update={"contracts": {**state.contracts, event.contract_id: contract}, "contracted_until": until}
+            )
         case said.ContactAdded():
             contacts = {**state.contacts, event.contact_id: Contact.model_validate(private)}
             return state.model_copy(update={"contacts": contacts})
+        case said.ContactChanged():
+            contact = Contact.model_validate({**state.contacts[event.contact_id].model_dump(), **private})
+            return state.model_copy(update={"contacts": {**state.contacts, event.contact_id: contact}})
+        case said.ContactProductsLinked():
+            contact = state.contacts[event.contact_id].model_copy(update={"product_lines": event.product_lines})
+            return state.model_copy(update={"contacts": {**state.contacts, event.contact_id: contact}})
+        case said.CustomerLifecycleChanged():
+            return state.model_copy(update={"lifecycle": event.after})
+        case said.CustomerGraded():
+            return state.model_copy(update={"grade": event.after, "grade_fixed": event.cause == "override"})
         case said.InteractionLogged():
             logged = Interaction.model_validate({**event.model_dump(), **private})
             return state.model_copy(update={"interactions": {**state.interactions, event.interaction_id: logged}})
@@ -161,42 +145,26 @@ def _updated(state: Customer, event: said.CustomerUpdated, private: Mapping[str,
     return Customer.model_validate({**state.model_dump(exclude=set(Customer.PARTS)), **fields, **_parts(state)})
 
 
+def _ordered_at(state: Customer, purchase: Purchase) -> datetime | None:
+    if not purchase.void:
+        return max(state.ordered_at or purchase.occurred_at, purchase.occurred_at)
+    return None if state.ordered_at == purchase.occurred_at else state.ordered_at
+
+
+def _contracted_until(state: Customer, event: said.CustomerEvent) -> datetime | None:
+    match event:
+        case said.ContractSigned():
+            end = event.ends_at or FOR_EVER
+            return max(state.contracted_until or end, end)
+        case said.ContractChanged():
+            return state.contracted_until
+        case _:
+            return None
+
+
 def _parts(state: Customer) -> dict[str, Any]:
     return {name: getattr(state, name) for name in Customer.PARTS}
 
 
 def _without_source(dims: Mapping[str, str]) -> dict[str, str]:
     return {name: value for name, value in dims.items() if name not in ("source", *DIMENSIONS)}
-
-
-def _purchase(before: Purchase | None, event: said.CustomerEvent, private: Mapping[str, Any]) -> Purchase:
-    if isinstance(event, said.PurchaseRecorded):
-        return Purchase.model_validate({**event.model_dump(), "timezone": private.get("timezone")})
-    if before is None:
-        raise ValueError("the purchase is not loaded")
-    match event:
-        case said.PurchaseCancelled():
-            return before.model_copy(update={"cancelled": True})
-        case said.PurchaseRefunded():
-            return before.model_copy(update={"refunded": event.refunded})
-        case _:
-            return before.model_copy(update={"paid": True})
-
-
-def _contract(before: Contract | None, event: said.CustomerEvent, private: Mapping[str, Any]) -> Contract:
-    if isinstance(event, said.ContractSigned):
-        told = {"amount_told_at": event.starts_at, "end_told_at": event.starts_at}
-        return Contract.model_validate({**event.model_dump(), **told, "timezone": private.get("timezone")})
-    if before is None:
-        raise ValueError("the contract is not loaded")
-    match event:
-        case said.ContractChanged():
-            if event.at < before.amount_told_at:
-                return before
-            return before.model_copy(update={"monthly_amount": event.monthly_amount, "amount_told_at": event.at})
-        case said.ContractRenewed():
-            return before.model_copy(update={"ends_at": event.ends_at, "end_told_at": event.at, "ended": False})
-        case said.ContractEnded():
-            return before.model_copy(update={"ends_at": event.ended_at, "end_told_at": event.ended_at, "ended": True})
-        case _:
-            raise ValueError(f"{event.TYPE} is not an event of a contract")

@@ -2,8 +2,10 @@
 
 from collections.abc import Mapping
 
-from services.customer.model.customer import Customer, Purchase
+from services.customer.model.customer import Customer
 from services.customer.model.files import About, dims_after, opening
+from services.customer.model.lifecycle import awakened
+from services.customer.model.parts import Purchase
 from shared.contracts import customer as said
 from shared.contracts.decision import Refusal, Said, TooEarly
 
@@ -41,7 +43,8 @@ def place(
         occurred_at=about.time,
         dims=dims_after(state, about, dims, product_line),
     )
-    return [*opening(state, about), Said(event, about.time, about.zone, about.timezone)]
+    order = Said(event, about.time, about.zone, about.timezone)
+    return [*opening(state, about), order, *awakened(state, about.time, "order", about.source)]
 
 
 def _known(state: Customer | None, purchase_id: str) -> Purchase:

@@ -7,8 +7,9 @@ from pydantic import BaseModel, ConfigDict
 from pydantic.alias_generators import to_camel
 
 from services.customer.desk import STORED, Desk
-from services.customer.model.customer import Contract, Customer, Interaction, Purchase
+from services.customer.model.customer import Customer
 from services.customer.model.files import CustomerUnknown
+from services.customer.model.parts import Contract, Interaction, Purchase
 from shared.contracts.envelope import Code, Moment
 from shared.plumbing.journal import Ledger, Loaded
 
@@ -48,6 +49,7 @@ class CustomerFile(Shown):
     owner_id: str | None = None
     lawful_basis: str | None = None
     partner_id: str | None = None
+    key_mark: bool = False
     credit_code: str | None = None
     missing: list[str] = []
     dims: dict[str, str] = {}
@@ -129,10 +131,28 @@ def routes(ledger: Ledger, desk: Desk) -> APIRouter:
         limit: Annotated[int, Query(ge=1, le=MAX_PAGE)] = 50,
         grade: Code | None = None,
         region: Code | None = None,
+        industry: Code | None = None,
+        size: Code | None = None,
+        lifecycle: Code | None = None,
+        kind: Code | None = None,
+        partner_id: Annotated[Code | None, Query(alias="partnerId")] = None,
         provisional: bool | None = None,
+        core: Annotated[bool, Query(description="Core customers alone: by grade or by their key mark.")] = False,
     ) -> CustomerPage:
-        wanted = {"grade": grade, "region": region, "provisional": provisional}
+        wanted = {
+            "grade": grade,
+            "region": region,
+            "industry": industry,
+            "size": size,
+            "lifecycle": lifecycle,
+            "kind": kind,
+            "partner_id": partner_id,
+            "provisional": provisional,
+        }
         query: dict[str, Any] = {name: value for name, value in wanted.items() if value is not None}
+        if core:
+            grades = desk.policies.value("customer.core.grades", desk.today()).value
+            query["$or"] = [{"grade": {"$in": list(grades)}}, {"key_mark": True}]
         if after is not None:
             query["_id"] = {"$gt": after}
         documents = await customers.find(query).sort("_id", 1).limit(limit + 1).to_list()
@@ -229,7 +249,10 @@ def routes(ledger: Ledger, desk: Desk) -> APIRouter:
 async def prepare(ledger: Ledger) -> None:
     """Indexes of the lists above; safe to repeat."""
     await ledger.database["customers"].create_index("code", unique=True)
-    await ledger.database["customers"].create_index("grade")
+    for field in ("grade", "partner_id", "key_mark"):
+        await ledger.database["customers"].create_index(field)
+    await ledger.database["customers"].create_index([("lifecycle", 1), ("_id", 1)])
+    await ledger.database["purchases"].create_index("occurred_at")
     for collection, moment in (("purchases", "occurred_at"), ("contracts", "starts_at"), ("interactions", "at")):
         await ledger.database[collection].create_index([("owner", 1), (moment, -1)])
     await ledger.database["contacts"].create_index("owner")

@@ -1,0 +1,101 @@
+"""What a customer file holds many of: orders, contracts, people, conversations; and how events change them."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, ClassVar
+
+from shared.contracts import customer as said
+from shared.contracts.state import Part
+
+
+class Purchase(Part):
+    """One order; void once it is cancelled or fully refunded. Amounts in minor currency units."""
+
+    amount: int
+    currency: str
+    product_line: str | None = None
+    occurred_at: datetime
+    timezone: str | None = None
+    dims: dict[str, str] = {}
+    refunded: int = 0
+    cancelled: bool = False
+    paid: bool = False
+
+    @property
+    def void(self) -> bool:
+        """Nothing is left of it."""
+        return self.cancelled or (self.refunded >= self.amount and self.refunded > 0)
+
+
+class Contract(Part):
+    """One contract; `ends_at` None is open-ended. `*_told_at` is when the statement in force was made."""
+
+    monthly_amount: int
+    currency: str
+    product_line: str | None = None
+    starts_at: datetime
+    ends_at: datetime | None = None
+    timezone: str | None = None
+    dims: dict[str, str] = {}
+    amount_told_at: datetime
+    end_told_at: datetime
+    ended: bool = False
+
+
+class Contact(Part):
+    """A person at the customer."""
+
+    PRIVATE: ClassVar[frozenset[str]] = frozenset({"name", "post", "phone", "email"})
+    name: str | None = None
+    post: str | None = None
+    phone: str | None = None
+    email: str | None = None
+    product_lines: list[str] = []
+    """Product lines this person has to do with (S4-14)."""
+
+
+class Interaction(Part):
+    """One conversation; `note` is what was said."""
+
+    PRIVATE: ClassVar[frozenset[str]] = frozenset({"note"})
+    kind: str
+    at: datetime
+    channel: str | None = None
+    staff_id: str | None = None
+    needs: list[str] = []
+    note: str | None = None
+
+
+def purchase_after(before: Purchase | None, event: said.CustomerEvent, private: Mapping[str, Any]) -> Purchase:
+    """The order after an event about it."""
+    if isinstance(event, said.PurchaseRecorded):
+        return Purchase.model_validate({**event.model_dump(), "timezone": private.get("timezone")})
+    if before is None:
+        raise ValueError("the purchase is not loaded")
+    match event:
+        case said.PurchaseCancelled():
+            return before.model_copy(update={"cancelled": True})
+        case said.PurchaseRefunded():
+            return before.model_copy(update={"refunded": event.refunded})
+        case _:
+            return before.model_copy(update={"paid": True})
+
+
+def contract_after(before: Contract | None, event: said.CustomerEvent, private: Mapping[str, Any]) -> Contract:
+    """The contract after an event about it."""
+    if isinstance(event, said.ContractSigned):
+        told = {"amount_told_at": event.starts_at, "end_told_at": event.starts_at}
+        return Contract.model_validate({**event.model_dump(), **told, "timezone": private.get("timezone")})
+    if before is None:
+        raise ValueError("the contract is not loaded")
+    match event:
+        case said.ContractChanged():
+            if event.at < before.amount_told_at:
+                return before
+            return before.model_copy(update={"monthly_amount": event.monthly_amount, "amount_told_at": event.at})
+        case said.ContractRenewed():
+            return before.model_copy(update={"ends_at": event.ends_at, "end_told_at": event.at, "ended": False})
+        case said.ContractEnded():
+            return before.model_copy(update={"ends_at": event.ended_at, "end_told_at": event.ended_at, "ended": True})
+        case _:
+            raise ValueError(f"{event.TYPE} is not an event of a contract")

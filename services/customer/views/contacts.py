@@ -1,0 +1,50 @@
+"""The people at a customer, and those who have to do with a product line."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query
+
+from services.customer.desk import STORED
+from services.customer.model.parts import Contact
+from services.customer.views.customer_file import Shown
+from shared.contracts.envelope import Code
+from shared.plumbing.journal import Ledger
+
+MAX_PAGE = 1000
+
+
+class ShownContact(Shown):
+    """A person, and the product lines that person has to do with."""
+
+    contact_id: str
+    name: str | None = None
+    post: str | None = None
+    phone: str | None = None
+    email: str | None = None
+    product_lines: list[str] = []
+
+
+def as_contact(contact_id: str, contact: Contact) -> dict[str, Any]:
+    """One person as JSON."""
+    shown = ShownContact.model_validate({**contact.model_dump(), "contact_id": contact_id})
+    return shown.model_dump(mode="json", by_alias=True, exclude_none=True)
+
+
+def routes(ledger: Ledger) -> APIRouter:
+    """GET /v1/customers/{customer_id}/contacts."""
+    router = APIRouter(prefix="/v1/customers", tags=["contacts"])
+
+    @router.get("/{customer_id}/contacts", response_model_exclude_none=True, summary="People at a customer")
+    async def contacts(
+        customer_id: Code,
+        product_line: Code | None = None,
+        limit: Annotated[int, Query(ge=1, le=MAX_PAGE)] = 200,
+    ) -> list[ShownContact]:
+        query = {"owner": customer_id} | ({"product_lines": product_line} if product_line else {})
+        cursor = ledger.database["contacts"].find(query).sort("_id", 1).limit(limit)
+        found = [(one["_id"], ledger.read_part(STORED, "contacts", one)) async for one in cursor]
+        return [
+            ShownContact.model_validate(as_contact(name, part)) for name, part in found if isinstance(part, Contact)
+        ]
+
+    return router
