@@ -15,6 +15,7 @@ class Responded(BaseModel):
     """An event as the handler is given it."""
 
     id: str
+    type: str
     subject: str
     revision: int
     time: str

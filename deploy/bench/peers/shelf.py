@@ -42,4 +42,5 @@ def document(event: dict[str, Any]) -> dict[str, Any]:
             "late": said["late"],
         },
         "parked": [],
+        "first": [event["revision"], event["id"], event["type"]],
     }
