@@ -30,6 +30,7 @@ COMMANDS = {
     "status": ("deploy.cli.status", "status", RUN),
     "logs": ("deploy.cli.logs", "logs", RUN),
     "serve": ("deploy.cli.serve", "serve", RUN),
+    "keys": ("deploy.cli.keys", "keys", RUN),
     "topics": ("deploy.cli.serve", "topics", RUN),
     "import": ("deploy.tapes.cli", "import_tape", ASK),
     "metrics": ("deploy.cli.metrics", "metrics", ASK),

@@ -17,9 +17,8 @@ def serve(name: Annotated[str, typer.Argument(help="customer, survey, feedback o
     from deploy.local.system import PREFERRED_PORTS, require_service
 
     require_service(name)
-    missing = [
-        variable for variable in ("MANYI_KAFKA", "MANYI_MONGO", "MANYI_KEYS_FILE") if not os.environ.get(variable)
-    ]
+    keys = "MANYI_KEYS" if os.environ.get("MANYI_KEYS") else "MANYI_KEYS_FILE"
+    missing = [variable for variable in ("MANYI_KAFKA", "MANYI_MONGO", keys) if not os.environ.get(variable)]
     if missing:
         raise CannotContinue(f"{', '.join(missing)} must be in the environment: a service is told where everything is.")
     os.environ.setdefault("MANYI_HOST", LOOPBACK)

@@ -8,10 +8,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 from deploy.local.places import DEFAULT_DATA, LAST_DATA
 from deploy.local.trouble import CannotContinue
 
+KEYS_NAME = "keys.json"
 NOT_RUNNING = "Nothing is running here: start it with `manyi up`, or name its data directory with --data DIR."
 
 
@@ -113,11 +115,16 @@ def running_system(data_dir: Path | None) -> SystemState:
 
 def ensure_keys(data_dir: Path) -> Path:
     """The installation's keys, made at the first start: losing them makes ids new and private parts unreadable."""
-    path = data_dir / "keys.json"
+    path = data_dir / KEYS_NAME
     if not path.exists():
-        draft = path.with_suffix(".json.new")
-        draft.unlink(missing_ok=True)
-        with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-            json.dump({"installation_key": secrets.token_hex(32), "master_key": secrets.token_hex(32)}, file)
-        draft.replace(path)
+        write_keys(path, {"installation_key": secrets.token_hex(32), "master_key": secrets.token_hex(32)})
     return path
+
+
+def write_keys(path: Path, keys: dict[str, Any]) -> None:
+    """Replace the key file in one step, readable by its owner alone."""
+    draft = path.with_suffix(".json.new")
+    draft.unlink(missing_ok=True)
+    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        json.dump(keys, file)
+    draft.replace(path)

@@ -75,7 +75,7 @@ class Desk:
 
         wanted = {name: frozenset({identifier}) for name, identifier in parts.items()}
         others = tuple((STORED, identifier) for identifier in beside)
-        return Task(STORED, who.customer_id, decide, wanted, others, SEQUENCE)
+        return Task(STORED, who.customer_id, decide, wanted, others, SEQUENCE, person=who.customer_id)
 
 
 def at_home(customer_id: str, now: datetime, state: Customer | None) -> About:

@@ -14,10 +14,10 @@ from shared.plumbing.clock import SystemClock
 from shared.plumbing.committer import BatchCommitter
 from shared.plumbing.counting import UNPROJECTED, Counter
 from shared.plumbing.database import open_client
+from shared.plumbing.keyring import LOOK_AT_KEYS_EVERY_S, ServiceSeal
 from shared.plumbing.listening import Hearing
 from shared.plumbing.reading import Reader
 from shared.plumbing.relay import Relay
-from shared.plumbing.sealing import Seal
 from shared.plumbing.settings import Settings
 from shared.plumbing.shelves_mongo import MongoShelves
 from shared.plumbing.store_mongo import MongoStore
@@ -29,7 +29,7 @@ def build(settings: Settings) -> Service:
     """Compose the service; must be called inside the running loop."""
     client, clock = open_client(settings.mongo), SystemClock()
     database = client[f"{settings.database_prefix}reporting"]
-    seal = Seal(bytes.fromhex(settings.keys.master_key.get_secret_value()))
+    seal = ServiceSeal(settings)
     topics = [events_topic(settings.topic_prefix, speaker) for speaker in ("customer", "survey", "feedback")]
     types = [entry.event for entry in CATALOGUE.values()]
     cuts = dimensions().cuts
@@ -89,6 +89,6 @@ def build(settings: Settings) -> Service:
             service="reporting",
         ),
         prepare=prepare,
-        chores={LOOK_AT_LOGS_EVERY_S: look_at_logs},
+        chores={LOOK_AT_LOGS_EVERY_S: look_at_logs, LOOK_AT_KEYS_EVERY_S: seal.look_again},
         parked=parked,
     )

@@ -13,7 +13,8 @@ class Said:
     """One event a rule decided on, before it has a revision.
 
     `time` is when it occurred. `private` (personal data, comments, written reasons, external ids) is committed with
-    the event, sealed, and never leaves the service. `policy_version` names the policy version that decided it.
+    the event, sealed, and never leaves the service; it is about `person`, or else about whom the partition key names.
+    `policy_version` names the policy version that decided it.
     """
 
     event: Event
@@ -21,6 +22,7 @@ class Said:
     private: Mapping[str, Any] = field(default_factory=dict)
     timezone: str | None = None
     policy_version: str | None = None
+    person: str | None = None
 
 
 @dataclass(frozen=True)

@@ -11,10 +11,15 @@ class Part(BaseModel):
 
     model_config = ConfigDict(frozen=True)
     PRIVATE: ClassVar[frozenset[str]] = frozenset()
+    PERSON: ClassVar[bool] = False
+    """Whether it is somebody in person, to be forgotten alone; else it belongs to whom its subject is about."""
 
 
 class State(BaseModel):
-    """Base of an aggregate's state. PRIVATE fields are sealed; PARTS maps a dict field to (collection, model)."""
+    """Base of an aggregate's state. PRIVATE fields are sealed; PARTS maps a dict field to (collection, model).
+
+    A private field has a default: it is what is left once the person was erased.
+    """
 
     model_config = ConfigDict(frozen=True)
     PRIVATE: ClassVar[frozenset[str]] = frozenset()

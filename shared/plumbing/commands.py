@@ -11,6 +11,8 @@ from pymongo import InsertOne
 
 from shared.contracts.state import State
 from shared.plumbing.access import Caller, caller
+from shared.plumbing.database import Document
+from shared.plumbing.hiding import open_documents
 from shared.plumbing.journal import Cause, Draft, Ledger, Loaded, Stale, Task
 from shared.plumbing.problems import Problem
 from shared.plumbing.tracing import sane_trace
@@ -54,6 +56,7 @@ async def asked(
 async def prepare_commands(ledger: Ledger) -> None:
     """Indexes of the kept answers; safe to repeat."""
     await ledger.database["answers"].create_index("at", expireAfterSeconds=ANSWERS_KEPT_DAYS * 86_400)
+    await ledger.database["answers"].create_index("person", sparse=True)
 
 
 async def carry_out(
@@ -76,15 +79,17 @@ async def carry_out(
         await ledger.load(draft, [task])
         now = ledger.clock.now()
         cause = Cause(request.actor, request.correlation, None, request.traceparent)
-        body = reply(ledger.decide(draft, task, now, cause))
+        loaded = ledger.decide(draft, task, now, cause)
+        body = reply(loaded)
         if request.key is not None:
-            document = {
+            document: Document = {
                 "_id": request.key,
                 "fingerprint": request.fingerprint,
                 "status": status,
-                "sealed": ledger.seal.close(body, f"answers/{request.key}"),
                 "at": now,
             }
+            person = None if draft.forgotten else loaded.key
+            draft.hide(document, body, f"answers/{request.key}", person)
             draft.write("answers", InsertOne(document))
         try:
             await ledger.commit(draft)
@@ -123,5 +128,5 @@ async def _kept_answer(ledger: Ledger, request: Asked) -> JSONResponse | None:
             "Idempotency-Key used before",
             "This Idempotency-Key was used for another request: send a new key.",
         )
-    body = ledger.seal.open(kept["sealed"], f"answers/{request.key}")
+    body = (await open_documents(ledger.keyring, [("answers", kept)]))["answers", request.key]
     return JSONResponse(body, kept["status"], headers={"Idempotency-Replayed": "true"})

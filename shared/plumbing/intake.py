@@ -20,6 +20,7 @@ from shared.contracts.decision import Invalid, Refusal, TooEarly
 from shared.contracts.intake import Intake
 from shared.plumbing.cloudevents import CloudEvent, Malformed, problems_of, read_kafka, read_structured
 from shared.plumbing.database import Document
+from shared.plumbing.hiding import open_payloads
 from shared.plumbing.identity import Identity
 from shared.plumbing.journal import Cause, Draft, Ledger, Stale, Task
 from shared.plumbing.listening import Batch, Offsets, Record
@@ -114,6 +115,8 @@ class IntakeDesk:
             "identity", unique=True, partialFilterExpression={"identity": {"$exists": True}}
         )
         await self._database["early"].create_index("waits")
+        for collection in ("early", "quarantine"):
+            await self._database[collection].create_index("person", sparse=True)
         await self._database["quarantine"].create_index("received", expireAfterSeconds=QUARANTINE_DAYS * 86_400)
         await self._database["quarantine"].create_index([("source", 1), ("received", 1)])
         await self._database["tallies"].create_index("source")
@@ -221,10 +224,16 @@ class IntakeDesk:
         if not subjects:
             return []
         cursor = self._database["early"].find({"waits": {"$in": subjects}}).sort("_id", 1)
-        return [self._awaken(document) async for document in cursor]
+        return await self._awaken(await cursor.to_list())
 
-    def _awaken(self, document: Document) -> _Item:
-        raw = self._ledger.seal.open_bytes(document["sealed"], f"early/{document['_id']}")
+    async def _awaken(self, documents: Sequence[Document]) -> list[_Item]:
+        payloads = await open_payloads(self._ledger.keyring, "early", documents)
+        # What is about somebody erased in between stands there no more in the next look.
+        return [
+            self._awakened(document, raw) for document, raw in zip(documents, payloads, strict=True) if raw is not None
+        ]
+
+    def _awakened(self, document: Document, raw: bytes) -> _Item:
         item = _Item(document["place"], document["arrived"], raw, read_structured(raw), waiting=True)
         item.waited = (document["collection"], document["waits"])
         return self._understand(item)
@@ -300,19 +309,15 @@ class IntakeDesk:
             draft.write("receipts", InsertOne(receipt))
             if item.outcome == "early" and item.event is not None:
                 body = item.event.model_dump_json(exclude_none=True).encode()
-                draft.write(
-                    "early",
-                    InsertOne(
-                        {
-                            "_id": item.receipt_id,
-                            **_wait(draft, item),
-                            "type": item.type,
-                            "place": item.place,
-                            "arrived": item.arrived,
-                            "sealed": self._ledger.seal.close(body, f"early/{item.receipt_id}"),
-                        }
-                    ),
-                )
+                early: Document = {
+                    "_id": item.receipt_id,
+                    **_wait(draft, item),
+                    "type": item.type,
+                    "place": item.place,
+                    "arrived": item.arrived,
+                }
+                draft.hide(early, body, f"early/{item.receipt_id}", _person(draft, item))
+                draft.write("early", InsertOne(early))
 
     def _write_awakened(self, draft: Draft, waiting: Sequence[_Item], tallies: Tallies, now: datetime) -> None:
         for item in waiting:
@@ -336,9 +341,8 @@ class IntakeDesk:
 
     def _quarantine(self, draft: Draft, item: _Item, now: datetime) -> None:
         event = item.event.id if item.event else None
-        set_aside(
-            draft, self._ledger.seal, Unread(item.place, item.raw, item.reason, item.source, item.type, event), now
-        )
+        person = _person(draft, item)
+        set_aside(draft, Unread(item.place, item.raw, item.reason, item.source, item.type, event, person), now)
 
     async def sweep(self) -> int:
         """Decide early records again for which what they wait for changed unnoticed; returns how many moved.
@@ -374,7 +378,7 @@ class IntakeDesk:
             behind = documents[-1]["_id"]
 
     async def _sweep_some(self, documents: Sequence[Document]) -> int:
-        waiting = [self._awaken(document) for document in documents]
+        waiting = await self._awaken(documents)
         draft = Draft()
         await self._ledger.load(draft, [item.task for item in waiting if item.task is not None])
         now = self._ledger.clock.now()
@@ -406,6 +410,13 @@ class IntakeDesk:
         ]
         processed = sum(sum(counts.values()) for counts in types.values())
         return {"source": source, "types": types, "processed": processed, "rejects": rejects}
+
+
+def _person(draft: Draft, item: _Item) -> str | None:
+    """Whom an event is about; None where it was not understood, or tells of something not yet known."""
+    if item.task is None:
+        return None
+    return draft.now[item.task.aggregate.collection, item.task.subject].key or item.task.person
 
 
 def _wait(draft: Draft, item: _Item) -> Document:

@@ -24,7 +24,8 @@ from shared.contracts.state import Part, State
 from shared.plumbing.clock import Clock
 from shared.plumbing.crashing import point
 from shared.plumbing.database import MAJORITY, SNAPSHOT, Client, Database, Document, Session
-from shared.plumbing.sealing import Seal
+from shared.plumbing.hiding import Hidden, close, hide, open_documents
+from shared.plumbing.keyring import Keyring
 
 S = TypeVar("S", bound=State)
 
@@ -60,6 +61,10 @@ class Task(Generic[S]):
     others: tuple[tuple[Aggregate[Any], str], ...] = ()
     sequence: str | None = None
     """The sequence that numbers subjects of this kind: a new one gets its own number."""
+    person: str | None = None
+    """Whose personal data the request carries, while there is no state yet that tells."""
+    forgets: str | None = None
+    """Whose keys are destroyed, with those of all within, when this is decided: nothing sealed for them is left."""
 
 
 @dataclass(frozen=True)
@@ -88,6 +93,8 @@ class OutcomeUnknown(Exception):
 
 
 COMMIT_PATIENCE_S = 30.0
+WITH_PAYLOADS = ("early", "quarantine", "answers")
+"""Collections beside states and journal that keep what was sent or answered, sealed."""
 MAX_EVENT_BYTES = 1_000_000
 """An event as JSON, a little below the 1 MiB of a record with its key and headers."""
 
@@ -102,24 +109,41 @@ class Draft:
         self.numbers: dict[tuple[str, str], int] = {}
         self.journal: list[Document] = []
         self.extra: dict[str, list[Any]] = {}
+        self.hidden: list[Hidden] = []
+        self.forgotten: list[Task[Any]] = []
 
     def write(self, collection: str, operation: InsertOne[Document] | DeleteOne | UpdateOne) -> None:
         """Another document of the same transaction. A delete that finds nothing makes the commit Stale."""
         self.extra.setdefault(collection, []).append(operation)
 
+    def hide(
+        self, document: Document, content: Mapping[str, Any] | bytes, place: str, person: str | None = None
+    ) -> None:
+        """Have `content` sealed into `document["sealed"]` when it is committed, as personal data of `person`."""
+        self.hidden.append(Hidden(document, "sealed", content, place, person, person))
+
 
 class Ledger:
     """State documents and journal of one service."""
 
-    def __init__(self, client: Client, database: Database, seal: Seal, clock: Clock, service: str) -> None:
+    def __init__(self, client: Client, database: Database, keyring: Keyring, clock: Clock, service: str) -> None:
         self.client = client
         self.database = database
-        self.seal = seal
+        self.keyring = keyring
         self.clock = clock
         self.source = f"manyi/{service}"
 
     async def prepare(self) -> None:
-        """Create the collections and indexes of the journal; safe to repeat."""
+        """Create the collections and indexes of the journal; safe to repeat.
+
+        Raises SystemExit when there are sealed journals, but no key at all.
+        """
+        await self.keyring.prepare()
+        if await self.keyring.is_empty() and await self.database["journal"].find_one({"person": {"$exists": True}}):
+            raise SystemExit(
+                f"the database {self.database.name} holds personal data, but the database of its keys is empty: "
+                "restore the keys (they are backed up apart from the data), then start again"
+            )
         await self.database["journal"].create_index([("subject", 1), ("revision", 1)], unique=True)
         await self.database["journal"].create_index("recorded")
 
@@ -140,22 +164,29 @@ class Ledger:
                 wanted.setdefault(collection, set()).update(ids)
                 for identifier in ids:
                     part_of[collection, identifier] = (task.aggregate.collection, name)
-        documents: dict[str, list[Document]] = {}
-        for collection, subjects in heads.items():
-            documents[collection] = await self.database[collection].find({"_id": {"$in": list(subjects)}}).to_list()
+        found = {
+            collection: await self.database[collection].find({"_id": {"$in": list(sought)}}).to_list()
+            for collection, sought in (*heads.items(), *wanted.items())
+        }
+        opened = await open_documents(
+            self.keyring,
+            [(collection, document) for collection, documents in found.items() for document in documents],
+        )
         fields: dict[tuple[str, str], dict[str, dict[str, Any]]] = {}
-        for collection, sought in wanted.items():
-            async for document in self.database[collection].find({"_id": {"$in": list(sought)}}):
+        for collection in wanted:
+            for document in found[collection]:
                 owner, name = part_of[collection, document["_id"]]
                 field_ = fields.setdefault((owner, document["owner"]), {}).setdefault(name, {})
-                field_[document["_id"]] = self._part(draft.aggregates[owner], name, document)
+                hidden = opened[collection, document["_id"]]
+                field_[document["_id"]] = _part(draft.aggregates[owner], name, document, hidden)
         for collection, subjects in heads.items():
             aggregate = draft.aggregates[collection]
-            found: dict[str, Loaded[Any]] = {}
-            for document in documents[collection]:
-                found[document["_id"]] = self._head(aggregate, document, fields.get((collection, document["_id"]), {}))
+            loaded: dict[str, Loaded[Any]] = {}
+            for document in found[collection]:
+                place = (collection, document["_id"])
+                loaded[document["_id"]] = _head(aggregate, document, opened[place], fields.get(place, {}))
             for subject in subjects:
-                draft.read[collection, subject] = draft.now[collection, subject] = found.get(subject, Loaded(None))
+                draft.read[collection, subject] = draft.now[collection, subject] = loaded.get(subject, Loaded(None))
         await self._number(draft, tasks)
 
     async def _number(self, draft: Draft, tasks: Sequence[Task[Any]]) -> None:
@@ -184,10 +215,17 @@ class Ledger:
         others = {identifier: draft.now[other.collection, identifier].state for other, identifier in task.others}
         said = task.decide(loaded.state, Scene(now, others, draft.numbers.get(place)))
         records: list[Document] = []
+        hidden: list[Hidden] = []
         for sentence in said:
             loaded, record = self._note(task.aggregate, task.subject, loaded, sentence, now, cause)
             records.append(record)
+            if sentence.private:
+                person, about = sentence.person or record["key"], f"journal/{record['_id']}"
+                hidden.append(Hidden(record, "private", sentence.private, about, person, record["key"]))
         draft.journal.extend(records)
+        draft.hidden.extend(hidden)
+        if said and task.forgets is not None:
+            draft.forgotten.append(task)
         draft.now[place] = loaded
         return loaded
 
@@ -239,8 +277,6 @@ class Ledger:
             "recorded": recorded,
             "event": text.decode(),
         }
-        if said.private:
-            record["private"] = self.seal.close(said.private, f"journal/{identifier}")
         return Loaded(state, revision, key, recorded), record
 
     async def commit(self, draft: Draft) -> None:
@@ -249,11 +285,18 @@ class Ledger:
         Raises Stale when another writer was first (nothing was written then), ConnectionFailure when the database
         cannot be reached, OutcomeUnknown when it cannot be told whether the commit landed.
         """
-        writes = self._writes(draft)
+        hidden = list(draft.hidden)
+        writes = self._writes(draft, hidden)
         if not writes:
             return
+        gone = {task.forgets for task in draft.forgotten}
+        made = await close(self.keyring, [one for one in hidden if one.person is None or one.person not in gone])
 
         async def body(session: Session) -> None:
+            if made:
+                await self.keyring.add(made, session)
+            for task in draft.forgotten:
+                await self._forget(task, session)
             for collection, operations in writes:
                 deletes = sum(isinstance(operation, DeleteOne) for operation in operations)
                 replaces = sum(isinstance(operation, ReplaceOne) for operation in operations)
@@ -263,14 +306,22 @@ class Ledger:
 
         await in_transaction(self.client, body)
 
-    def _writes(self, draft: Draft) -> list[tuple[str, list[Any]]]:
+    async def _forget(self, task: Task[Any], session: Session) -> None:
+        persons = await self.keyring.destroy(str(task.forgets), session)
+        for collection in WITH_PAYLOADS:
+            await self.database[collection].delete_many({"person": {"$in": persons}}, session=session)
+        for collection, _ in task.aggregate.state.PARTS.values():
+            mine = {"owner": task.subject, "person": {"$in": persons}}
+            await self.database[collection].update_many(mine, {"$unset": {"sealed": "", "person": ""}}, session=session)
+
+    def _writes(self, draft: Draft, hidden: list[Hidden]) -> list[tuple[str, list[Any]]]:
         writes: dict[str, list[Any]] = {}
         for (collection, subject), loaded in draft.now.items():
             before = draft.read[collection, subject]
             if loaded.version == before.version or loaded.state is None:
                 continue
             aggregate = draft.aggregates[collection]
-            document = self._document(aggregate, subject, loaded)
+            document = _document(aggregate, subject, loaded, hidden)
             if before.version == 0:
                 writes.setdefault(collection, []).append(InsertOne(document))
             else:
@@ -281,7 +332,7 @@ class Ledger:
                 for identifier, part in getattr(loaded.state, name).items():
                     if old.get(identifier) is part:
                         continue
-                    part_document = self._part_document(part_collection, identifier, subject, part)
+                    part_document = _part_document(part_collection, identifier, subject, loaded.key, part, hidden)
                     operation: InsertOne[Document] | ReplaceOne[Document] = (
                         ReplaceOne({"_id": identifier, "owner": subject}, part_document)
                         if identifier in old
@@ -294,47 +345,52 @@ class Ledger:
             writes.setdefault(collection, []).extend(operations)
         return list(writes.items())
 
-    def _document(self, aggregate: Aggregate[S], subject: str, loaded: Loaded[S]) -> Document:
-        if loaded.state is None:
-            raise ValueError(f"{subject} has no state to store")
-        fields = loaded.state.model_dump(mode="python", exclude=set(aggregate.state.PARTS))
-        place = f"{aggregate.collection}/{subject}"
-        return {
-            "_id": subject,
-            "version": loaded.version,
-            "key": loaded.key,
-            "recorded": loaded.recorded,
-            **self._sealed(fields, aggregate.state.PRIVATE, place),
-        }
+    async def read_heads(self, aggregate: Aggregate[S], documents: Sequence[Document]) -> list[Loaded[S]]:
+        """States (without their parts) from documents found by a view's query."""
+        opened = await open_documents(self.keyring, [(aggregate.collection, document) for document in documents])
+        return [_head(aggregate, document, opened[aggregate.collection, document["_id"]], {}) for document in documents]
 
-    def _part_document(self, collection: str, identifier: str, owner: str, part: Part) -> Document:
-        fields = part.model_dump(mode="python")
-        return {"_id": identifier, "owner": owner, **self._sealed(fields, part.PRIVATE, f"{collection}/{identifier}")}
-
-    def _sealed(self, fields: dict[str, Any], private: frozenset[str], place: str) -> Document:
-        hidden = {name: fields.pop(name) for name in private if name in fields}
-        if any(value is not None and value != {} for value in hidden.values()):
-            fields["sealed"] = self.seal.close(hidden, place)
-        return fields
-
-    def _head(self, aggregate: Aggregate[S], document: Document, parts: Mapping[str, Any]) -> Loaded[S]:
-        hidden = self.seal.open(document.get("sealed"), f"{aggregate.collection}/{document['_id']}")
-        state = aggregate.state.model_validate({**document, **hidden, **parts})
-        return Loaded(state, document["version"], document["key"], document["recorded"])
-
-    def _part(self, aggregate: Aggregate[Any], name: str, document: Document) -> Part:
-        collection, model = aggregate.state.PARTS[name]
-        hidden = self.seal.open(document.get("sealed"), f"{collection}/{document['_id']}")
-        part: Part = model.model_validate({**document, **hidden})
-        return part
-
-    def read_head(self, aggregate: Aggregate[S], document: Document) -> Loaded[S]:
+    async def read_head(self, aggregate: Aggregate[S], document: Document) -> Loaded[S]:
         """A state (without its parts) from a document found by a view's query."""
-        return self._head(aggregate, document, {})
+        return (await self.read_heads(aggregate, [document]))[0]
 
-    def read_part(self, aggregate: Aggregate[Any], name: str, document: Document) -> Part:
-        """A part from a document found by a view's query."""
-        return self._part(aggregate, name, document)
+    async def read_parts(self, aggregate: Aggregate[Any], name: str, documents: Sequence[Document]) -> list[Part]:
+        """Parts from documents found by a view's query."""
+        collection, _ = aggregate.state.PARTS[name]
+        opened = await open_documents(self.keyring, [(collection, document) for document in documents])
+        return [_part(aggregate, name, document, opened[collection, document["_id"]]) for document in documents]
+
+
+def _document(aggregate: Aggregate[S], subject: str, loaded: Loaded[S], hidden: list[Hidden]) -> Document:
+    if loaded.state is None:
+        raise ValueError(f"{subject} has no state to store")
+    fields = loaded.state.model_dump(mode="python", exclude=set(aggregate.state.PARTS))
+    document = {"_id": subject, "version": loaded.version, "key": loaded.key, "recorded": loaded.recorded, **fields}
+    place = f"{aggregate.collection}/{subject}"
+    hidden.extend(hide(document, aggregate.state.PRIVATE, place, loaded.key, loaded.key))
+    return document
+
+
+def _part_document(
+    collection: str, identifier: str, owner: str, key: str | None, part: Part, hidden: list[Hidden]
+) -> Document:
+    document = {"_id": identifier, "owner": owner, **part.model_dump(mode="python")}
+    person = identifier if part.PERSON else key
+    hidden.extend(hide(document, part.PRIVATE, f"{collection}/{identifier}", person, key))
+    return document
+
+
+def _head(
+    aggregate: Aggregate[S], document: Document, opened: Mapping[str, Any], parts: Mapping[str, Any]
+) -> Loaded[S]:
+    state = aggregate.state.model_validate({**document, **opened, **parts})
+    return Loaded(state, document["version"], document["key"], document["recorded"])
+
+
+def _part(aggregate: Aggregate[Any], name: str, document: Document, opened: Mapping[str, Any]) -> Part:
+    _, model = aggregate.state.PARTS[name]
+    part: Part = model.model_validate({**document, **opened})
+    return part
 
 
 async def in_transaction(client: Client, body: Callable[[Session], Awaitable[None]]) -> None:

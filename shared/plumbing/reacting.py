@@ -111,7 +111,7 @@ class Reaction:
                 log.warning("record set aside", reaction=self._reacting.name, place=item.place, reason=reason)
                 told = item.told.envelope if item.told is not None else None
                 source, event = (told.source, told.id) if told is not None else ("?", None)
-                set_aside(draft, self._ledger.seal, Unread(item.place, item.raw, reason, source, item.type, event), now)
+                set_aside(draft, Unread(item.place, item.raw, reason, source, item.type, event), now)
         await self._ledger.commit(draft)
 
     def _decide(self, draft: Draft, item: _Item, now: datetime) -> str | None:

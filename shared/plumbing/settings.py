@@ -3,28 +3,45 @@
 import json
 from functools import cached_property
 from pathlib import Path
+from typing import Annotated
 from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
+from pydantic import AfterValidator, AliasChoices, BaseModel, ConfigDict, Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from shared.policy.policies import Policies
 from shared.policy.shelf import PACKS, PackUnsound, read_policies
 
 
+def _is_32_bytes(value: SecretStr) -> SecretStr:
+    if len(bytes.fromhex(value.get_secret_value())) != 32:
+        raise ValueError("a key is 32 bytes, written as 64 hexadecimal digits")
+    return value
+
+
+Key = Annotated[SecretStr, AfterValidator(_is_32_bytes)]
+
+
 class Keys(BaseModel):
-    """The two secrets of an installation, 32 bytes each as hex: they name customers and seal private fields."""
+    """The secrets of an installation, 32 bytes each as hex: one names customers, one wraps the keys of persons.
+
+    `other_master_keys` can still be read with: those before a rotation, and during one the next.
+    """
 
     model_config = ConfigDict(frozen=True)
-    installation_key: SecretStr
-    master_key: SecretStr
+    installation_key: Key
+    master_key: Key
+    other_master_keys: tuple[Key, ...] = ()
 
-    @field_validator("installation_key", "master_key")
-    @classmethod
-    def _is_32_bytes(cls, value: SecretStr) -> SecretStr:
-        if len(bytes.fromhex(value.get_secret_value())) != 32:
-            raise ValueError("a key is 32 bytes, written as 64 hexadecimal digits")
-        return value
+    @property
+    def masters(self) -> tuple[bytes, ...]:
+        """The master keys as bytes, the one to close with first."""
+        return tuple(secret(key) for key in (self.master_key, *self.other_master_keys))
+
+
+def secret(key: SecretStr) -> bytes:
+    """The bytes of a key."""
+    return bytes.fromhex(key.get_secret_value())
 
 
 class Settings(BaseSettings):
@@ -37,6 +54,7 @@ class Settings(BaseSettings):
     host: str = "127.0.0.1"
     port: int = 8100
     keys_file: Path | None = None
+    keys_json: SecretStr | None = Field(default=None, validation_alias=AliasChoices("MANYI_KEYS", "keys_json"))
     topic_prefix: str = "manyi-"
     database_prefix: str = "manyi-"
     zone: str = "Asia/Shanghai"
@@ -55,11 +73,17 @@ class Settings(BaseSettings):
 
     @cached_property
     def keys(self) -> Keys:
-        """Read the key file. Raises SystemExit with what to do when it is missing."""
+        """The keys as they were at the start; see `read_keys`."""
+        return self.read_keys()
+
+    def read_keys(self) -> Keys:
+        """Read the keys, from MANYI_KEYS or else from the key file. Raises SystemExit with what to do without them."""
+        if self.keys_json is not None:
+            return Keys.model_validate_json(self.keys_json.get_secret_value())
         if self.keys_file is None or not self.keys_file.exists():
             raise SystemExit(
                 "MANYI_KEYS_FILE names no readable file: point it at a JSON file with installation_key and "
-                "master_key (64 hexadecimal digits each); ./manyi up makes one"
+                "master_key (64 hexadecimal digits each), or hold the same JSON in MANYI_KEYS; ./manyi up makes a file"
             )
         return Keys.model_validate(json.loads(self.keys_file.read_text()))
 

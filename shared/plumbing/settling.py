@@ -7,8 +7,8 @@ from typing import TypeVar
 
 from pymongo import UpdateOne
 
+from shared.plumbing.database import Document
 from shared.plumbing.journal import Draft, Stale
-from shared.plumbing.sealing import Seal
 from shared.plumbing.telemetry import QUARANTINED
 
 Item = TypeVar("Item")
@@ -50,17 +50,19 @@ class Unread:
     source: str = "?"
     type: str = "?"
     event: str | None = None
+    person: str | None = None
+    """Whom it is about, where that could be told."""
 
 
-def set_aside(draft: Draft, seal: Seal, unread: Unread, now: datetime) -> None:
+def set_aside(draft: Draft, unread: Unread, now: datetime) -> None:
     """Put it into `quarantine`, payload sealed, in the draft's transaction; the same place only once."""
     QUARANTINED.labels(unread.place.split("/", maxsplit=1)[0]).inc()
-    document = {
+    document: Document = {
         "source": unread.source,
         "event": unread.event,
         "type": unread.type,
         "reason": unread.reason,
         "received": now,
-        "sealed": seal.close(unread.raw, f"quarantine/{unread.place}"),
     }
+    draft.hide(document, unread.raw, f"quarantine/{unread.place}", unread.person)
     draft.write("quarantine", UpdateOne({"_id": unread.place}, {"$setOnInsert": document}, upsert=True))

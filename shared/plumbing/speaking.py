@@ -17,10 +17,10 @@ from shared.plumbing.database import open_client
 from shared.plumbing.identity import Identity
 from shared.plumbing.intake import IntakeDesk, Understood
 from shared.plumbing.journal import Ledger
+from shared.plumbing.keyring import LOOK_AT_KEYS_EVERY_S, ServiceSeal, open_keyring
 from shared.plumbing.listening import Hearing
 from shared.plumbing.relay import Relay
-from shared.plumbing.sealing import Seal
-from shared.plumbing.settings import Settings
+from shared.plumbing.settings import Settings, secret
 
 SWEEP_EVERY_S = 2.0
 
@@ -34,10 +34,10 @@ class Speaking:
         self.client = open_client(settings.mongo)
         self.database = self.client[f"{settings.database_prefix}{name}"]
         self.clock = SystemClock()
-        keys = settings.keys
-        self.identity = Identity(bytes.fromhex(keys.installation_key.get_secret_value()))
-        self.seal = Seal(bytes.fromhex(keys.master_key.get_secret_value()))
-        self.ledger = Ledger(self.client, self.database, self.seal, self.clock, name)
+        self.identity = Identity(secret(settings.keys.installation_key))
+        self.seal = ServiceSeal(settings)
+        self.keyring = open_keyring(self.client, settings, self.seal)
+        self.ledger = Ledger(self.client, self.database, self.keyring, self.clock, name)
         self.relay = Relay(
             self.client,
             self.database,
@@ -71,7 +71,7 @@ class Speaking:
             functools.partial(prepare_commands, self.ledger),
             *prepare,
         ]
-        repeated = dict(chores)
+        repeated = {**chores, LOOK_AT_KEYS_EVERY_S: self.seal.look_again}
         intake = []
         if self._desk is not None:
             ready.append(self._desk.prepare)

@@ -16,6 +16,7 @@ from shared.contracts.decision import Refusal
 from shared.contracts.envelope import Envelope
 from shared.plumbing.clock import ManualClock
 from shared.plumbing.commands import Asked, carry_out, prepare_commands
+from shared.plumbing.hiding import open_documents
 from shared.plumbing.journal import Cause, Draft, Ledger, Loaded, Stale, in_transaction
 from shared.plumbing.problems import Problem
 from tests.support import ledgers
@@ -49,8 +50,9 @@ async def test_a_state_is_the_fold_of_its_journal_public_and_private(ledger: Led
     folded: Account | None = None
     for record in await journal(ledger, "a"):
         event = EVENTS[record["type"]].model_validate(json.loads(record["event"])["data"])
-        private = ledger.seal.open(record.get("private"), f"journal/{record['_id']}")
-        folded = ledgers.evolve(folded, event, private)
+        private = {**record, "sealed": record.get("private")}
+        opened = await open_documents(ledger.keyring, [("journal", private)])
+        folded = ledgers.evolve(folded, event, opened["journal", record["_id"]])
     assert folded is not None
     assert folded == await stored(ledger, "a")
     assert (folded.owner_name, folded.total, folded.entries["e1"].note) == ("王芳", 11, "first")
@@ -167,7 +169,8 @@ async def test_sealed_fields_moved_to_another_document_do_not_open(ledger: Ledge
     await carried_out(ledger, opening("a", "one"), opening("b", "two"))
     sealed = await ledger.database["accounts"].find_one({"_id": "a"})
     assert sealed is not None
-    await ledger.database["accounts"].update_one({"_id": "b"}, {"$set": {"sealed": sealed["sealed"]}})
+    moved = {"sealed": sealed["sealed"], "person": sealed["person"]}
+    await ledger.database["accounts"].update_one({"_id": "b"}, {"$set": moved})
     with pytest.raises(Exception, match="accounts/b"):
         await stored(ledger, "b")
 

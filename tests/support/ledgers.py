@@ -5,6 +5,8 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any, ClassVar
 
+from pymongo import InsertOne
+
 from shared.contracts.decision import Refusal, Said, Scene, TooEarly
 from shared.contracts.envelope import Code, Event
 from shared.contracts.intake import Intake
@@ -14,11 +16,13 @@ from shared.plumbing.clock import ManualClock
 from shared.plumbing.identity import Identity
 from shared.plumbing.intake import Heard, IntakeDesk, Understood
 from shared.plumbing.journal import Aggregate, Cause, Draft, Ledger, Task
-from shared.plumbing.sealing import Seal
+from shared.plumbing.keyring import Keyring
+from shared.plumbing.sealing import BlindIndex, Seal
 from tests.support.stack import Namespace, RealStack
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 SERVICE = "bank"
+MASTER = b"\x07" * 32
 
 
 class AccountOpened(Event):
@@ -157,13 +161,23 @@ def _cancelled(heard: Heard) -> Task[Account]:
 UNDERSTOOD = (Understood(Booked, _booked), Understood(Cancelled, _cancelled))
 
 
+def keyring(client: seam.Client, namespace: Namespace, *masters: bytes) -> Keyring:
+    """The keys of this test's persons, wrapped with the first of the master keys."""
+    return Keyring(client[f"{namespace.database_prefix}keys"], Seal(*(masters or (MASTER,))), BlindIndex(MASTER))
+
+
+def anything() -> InsertOne[dict[str, Any]]:
+    """Some document, so that there is something to commit."""
+    return InsertOne({"at": NOON})
+
+
 @asynccontextmanager
 async def ledger(stack: RealStack, namespace: Namespace) -> AsyncIterator[Ledger]:
     """A prepared ledger in this test's own database, through the one seam that opens a client."""
     client = seam.open_client(stack.mongo)
     try:
         database = client[f"{namespace.database_prefix}{SERVICE}"]
-        found = Ledger(client, database, Seal(b"\x07" * 32), ManualClock(NOON), SERVICE)
+        found = Ledger(client, database, keyring(client, namespace), ManualClock(NOON), SERVICE)
         await found.prepare()
         yield found
     finally:

@@ -11,8 +11,9 @@ from shared.plumbing.clock import ManualClock
 from shared.plumbing.committer import TooManyDeadLetters
 from shared.plumbing.database import open_client
 from shared.plumbing.journal import Ledger
+from shared.plumbing.keyring import Keyring
 from shared.plumbing.reacting import Reacting, Reaction
-from shared.plumbing.sealing import Seal
+from shared.plumbing.sealing import BlindIndex, Seal
 
 PLACE = TopicPartition("survey-events", 0)
 OTHER = (
@@ -31,7 +32,8 @@ async def reaction() -> AsyncIterator[Reaction]:
     """One that allows two, over a database that is never asked."""
     client = open_client("mongodb://127.0.0.1:1/")
     clock = ManualClock(datetime(2026, 3, 1, tzinfo=UTC))
-    ledger = Ledger(client, client["unused"], Seal(bytes(32)), clock, "feedback")
+    keyring = Keyring(client["unused"], Seal(bytes(32)), BlindIndex(bytes(32)))
+    ledger = Ledger(client, client["unused"], keyring, clock, "feedback")
     yield Reaction(ledger, Reacting("nothing", SurveyResponded, lambda _told, _now: None), 2)
     await client.close()
 

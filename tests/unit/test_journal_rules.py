@@ -13,7 +13,8 @@ from shared.contracts.survey import CampaignClosed
 from shared.plumbing.clock import ManualClock
 from shared.plumbing.database import open_client
 from shared.plumbing.journal import Aggregate, Cause, Draft, EventTooLarge, Ledger, Loaded, Task
-from shared.plumbing.sealing import Seal
+from shared.plumbing.keyring import Keyring
+from shared.plumbing.sealing import BlindIndex, Seal
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 NOBODY = "mongodb://127.0.0.1:1/"
@@ -36,7 +37,8 @@ CLOSINGS = Aggregate("closings", Closings, evolve, lambda _state: "key")
 async def ledger() -> AsyncIterator[Ledger]:
     """A ledger whose database is never asked."""
     client = open_client(NOBODY)
-    yield Ledger(client, client["unused"], Seal(bytes(32)), ManualClock(NOON), "test")
+    keyring = Keyring(client["unused"], Seal(bytes(32)), BlindIndex(bytes(32)))
+    yield Ledger(client, client["unused"], keyring, ManualClock(NOON), "test")
     await client.close()
 
 

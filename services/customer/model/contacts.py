@@ -26,7 +26,7 @@ def change_contact(state: Customer, about: About, contact_id: str, person: Mappi
         changed=sorted(changed),
         dims=state.dims_now(about.source, {}, None),
     )
-    return [Said(event, about.time, changed)]
+    return [Said(event, about.time, changed, person=contact_id)]
 
 
 def link_products(state: Customer, about: About, contact_id: str, lines: Sequence[str]) -> list[Said]:

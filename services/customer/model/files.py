@@ -165,7 +165,7 @@ def _updated(state: Customer, about: About, fields: Mapping[str, Any]) -> Said:
 def add_contact(state: Customer | None, about: About, contact_id: str, person: Mapping[str, Any]) -> list[Said]:
     """A person at a customer; opens a provisional file if need be."""
     event = said.ContactAdded(customer_id=about.customer_id, contact_id=contact_id, dims={"source": about.source})
-    return [*opening(state, about), Said(event, about.time, dict(person), about.timezone)]
+    return [*opening(state, about), Said(event, about.time, dict(person), about.timezone, person=contact_id)]
 
 
 def log_interaction(

@@ -43,8 +43,9 @@ class Contract(Part):
 
 
 class Contact(Part):
-    """A person at the customer."""
+    """A person at the customer, who can be forgotten alone."""
 
+    PERSON: ClassVar[bool] = True
     PRIVATE: ClassVar[frozenset[str]] = frozenset({"name", "post", "phone", "email"})
     name: str | None = None
     post: str | None = None

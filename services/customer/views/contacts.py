@@ -42,9 +42,12 @@ def routes(ledger: Ledger) -> APIRouter:
     ) -> list[ShownContact]:
         query = {"owner": customer_id} | ({"product_lines": product_line} if product_line else {})
         cursor = ledger.database["contacts"].find(query).sort("_id", 1).limit(limit)
-        found = [(one["_id"], ledger.read_part(STORED, "contacts", one)) async for one in cursor]
+        documents = await cursor.to_list()
+        found = zip(documents, await ledger.read_parts(STORED, "contacts", documents), strict=True)
         return [
-            ShownContact.model_validate(as_contact(name, part)) for name, part in found if isinstance(part, Contact)
+            ShownContact.model_validate(as_contact(document["_id"], part))
+            for document, part in found
+            if isinstance(part, Contact)
         ]
 
     return router

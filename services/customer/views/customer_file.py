@@ -11,6 +11,7 @@ from services.customer.model.customer import Customer
 from services.customer.model.files import CustomerUnknown
 from services.customer.model.parts import Contract, Interaction, Purchase
 from shared.contracts.envelope import Code, Moment
+from shared.contracts.state import Part
 from shared.plumbing.journal import Ledger, Loaded
 
 MAX_PAGE = 200
@@ -156,7 +157,8 @@ def routes(ledger: Ledger, desk: Desk) -> APIRouter:
         if after is not None:
             query["_id"] = {"$gt": after}
         documents = await customers.find(query).sort("_id", 1).limit(limit + 1).to_list()
-        shown = [CustomerFile.model_validate(as_file(desk, ledger.read_head(STORED, one))) for one in documents[:limit]]
+        heads = await ledger.read_heads(STORED, documents[:limit])
+        shown = [CustomerFile.model_validate(as_file(desk, one)) for one in heads]
         more = len(documents) > limit
         return CustomerPage(customers=shown, next=shown[-1].customer_id if more else None)
 
@@ -186,7 +188,7 @@ def routes(ledger: Ledger, desk: Desk) -> APIRouter:
             document = await customers.find_one({"code": filed_under})
         if document is None:
             raise CustomerUnknown(f"no customer has the code {code}; look it up with GET /v1/customers")
-        return as_file(desk, ledger.read_head(STORED, document))
+        return as_file(desk, await ledger.read_head(STORED, document))
 
     @router.get(
         "/{customer_id}", response_model=CustomerFile, response_model_exclude_none=True, summary="Read one file"
@@ -199,8 +201,7 @@ def routes(ledger: Ledger, desk: Desk) -> APIRouter:
     )
     async def purchases(customer_id: Code, limit: Annotated[int, Query(ge=1, le=1000)] = 200) -> list[ShownPurchase]:
         await show(customer_id)
-        cursor = ledger.database["purchases"].find({"owner": customer_id}).sort("occurred_at", -1).limit(limit)
-        found = [(one["_id"], ledger.read_part(STORED, "purchases", one)) async for one in cursor]
+        found = await parts_of(customer_id, "purchases", "occurred_at", limit)
         return [
             ShownPurchase.model_validate({**part.model_dump(), "purchase_id": name})
             for name, part in found
@@ -212,8 +213,7 @@ def routes(ledger: Ledger, desk: Desk) -> APIRouter:
     )
     async def contracts(customer_id: Code, limit: Annotated[int, Query(ge=1, le=1000)] = 200) -> list[ShownContract]:
         await show(customer_id)
-        cursor = ledger.database["contracts"].find({"owner": customer_id}).sort("starts_at", -1).limit(limit)
-        found = [(one["_id"], ledger.read_part(STORED, "contracts", one)) async for one in cursor]
+        found = await parts_of(customer_id, "contracts", "starts_at", limit)
         return [
             ShownContract.model_validate({**part.model_dump(), "contract_id": name})
             for name, part in found
@@ -229,19 +229,24 @@ def routes(ledger: Ledger, desk: Desk) -> APIRouter:
         customer_id: Code, limit: Annotated[int, Query(ge=1, le=1000)] = 200
     ) -> list[LoggedInteraction]:
         await show(customer_id)
-        cursor = ledger.database["interactions"].find({"owner": customer_id}).sort("at", -1).limit(limit)
-        found = [(one["_id"], ledger.read_part(STORED, "interactions", one)) async for one in cursor]
+        found = await parts_of(customer_id, "interactions", "at", limit)
         return [
             LoggedInteraction.model_validate(as_interaction(name, part))
             for name, part in found
             if isinstance(part, Interaction)
         ]
 
+    async def parts_of(customer_id: str, name: str, moment: str, limit: int) -> list[tuple[str, Part]]:
+        cursor = ledger.database[name].find({"owner": customer_id}).sort(moment, -1).limit(limit)
+        documents = await cursor.to_list()
+        found = await ledger.read_parts(STORED, name, documents)
+        return [(document["_id"], part) for document, part in zip(documents, found, strict=True)]
+
     async def show(customer_id: str) -> dict[str, Any]:
         document = await customers.find_one({"_id": customer_id})
         if document is None:
             raise CustomerUnknown(f"there is no customer {customer_id}; open the file with POST /v1/customers")
-        return as_file(desk, ledger.read_head(STORED, document))
+        return as_file(desk, await ledger.read_head(STORED, document))
 
     return router
 

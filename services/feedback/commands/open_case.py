@@ -55,7 +55,7 @@ def task(opening: Opening) -> Task[Case]:
     def decide(state: Case | None, _scene: Scene) -> Sequence[Said]:
         return open_case(state, opening)
 
-    return Task(STORED, opening.case_id, decide)
+    return Task(STORED, opening.case_id, decide, person=opening.customer_id)
 
 
 def understood(identity: Identity) -> list[Understood]:

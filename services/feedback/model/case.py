@@ -49,7 +49,7 @@ class Words(Part):
     kind: str
     at: datetime
     by: str | None = None
-    text: str
+    text: str = ""
 
 
 class Cycle(BaseModel):
@@ -82,7 +82,7 @@ class Case(State):
     kind: Kind
     desk: Literal["own", "outside"]
     source: str
-    external_id: str
+    external_id: str | None = None
     status: Status = "received"
     customer_id: str | None = None
     channel: str | None = None

@@ -141,7 +141,8 @@ def routes(ledger: Ledger) -> APIRouter:
         if after is not None:
             query["_id"] = {"$gt": after}
         documents = await cases.find(query).sort("_id", 1).limit(limit + 1).to_list()
-        shown = [CaseFile.model_validate(as_case(ledger.read_head(STORED, one))) for one in documents[:limit]]
+        heads = await ledger.read_heads(STORED, documents[:limit])
+        shown = [CaseFile.model_validate(as_case(one)) for one in heads]
         return CasePage(cases=shown, next=shown[-1].case_id if len(documents) > limit else None)
 
     @router.get(
@@ -161,14 +162,14 @@ def routes(ledger: Ledger) -> APIRouter:
     async def read_words(case_id: Code, _who: Annotated[Caller, Depends(caller)]) -> list[ShownWords]:
         await head(case_id)
         documents = await ledger.database["words"].find({"owner": case_id}).sort("at", 1).to_list()
-        found = [ledger.read_part(STORED, "words", one) for one in documents]
+        found = await ledger.read_parts(STORED, "words", documents)
         return [ShownWords.model_validate(one.model_dump()) for one in found if isinstance(one, Words)]
 
     async def head(case_id: str) -> Loaded[Case]:
         document = await cases.find_one({"_id": case_id})
         if document is None:
             raise CaseUnknown(f"there is no case {case_id}; open it with POST /v1/cases")
-        return ledger.read_head(STORED, document)
+        return await ledger.read_head(STORED, document)
 
     return router
 

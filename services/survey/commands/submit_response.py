@@ -68,7 +68,8 @@ def task(form: Submission) -> Task[Response]:
         return submit(state, campaign, form)
 
     others = () if form.campaign_id is None else ((CAMPAIGNS, form.campaign_id),)
-    return Task(STORED, form.response_id, decide, others=others)
+    person = None if form.anonymous else form.customer_id
+    return Task(STORED, form.response_id, decide, others=others, person=person)
 
 
 def understood(identity: Identity) -> list[Understood]:

@@ -85,7 +85,7 @@ def routes(ledger: Ledger) -> APIRouter:
         if after is not None:
             query["_id"] = {"$gt": after}
         documents = await campaigns.find(query).sort("_id", 1).limit(limit + 1).to_list()
-        states = [ledger.read_head(STORED, document).state for document in documents[:limit]]
+        states = [one.state for one in await ledger.read_heads(STORED, documents[:limit])]
         shown = await counted([state for state in states if state is not None])
         more = len(documents) > limit
         return CampaignPage(campaigns=shown, next=shown[-1].campaign_id if more else None)
@@ -93,7 +93,7 @@ def routes(ledger: Ledger) -> APIRouter:
     @router.get("/{campaign_id}", summary="Read one campaign", response_model_exclude_none=True)
     async def read_campaign(campaign_id: Code) -> ShownCampaign:
         document = await campaigns.find_one({"_id": campaign_id})
-        state = ledger.read_head(STORED, document).state if document is not None else None
+        state = (await ledger.read_head(STORED, document)).state if document is not None else None
         if state is None:
             raise CampaignUnknown(f"there is no campaign {campaign_id}; list them with GET /v1/campaigns")
         return (await counted([state]))[0]

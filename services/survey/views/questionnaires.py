@@ -55,7 +55,7 @@ def routes(ledger: Ledger) -> APIRouter:
 
     async def find(questionnaire_id: str) -> Questionnaire:
         document = await ledger.database["questionnaires"].find_one({"_id": questionnaire_id})
-        state = ledger.read_head(STORED, document).state if document is not None else None
+        state = (await ledger.read_head(STORED, document)).state if document is not None else None
         if state is None:
             raise QuestionnaireUnknown(
                 f"there is no questionnaire {questionnaire_id}; list them with GET /v1/questionnaires"
@@ -72,7 +72,7 @@ def routes(ledger: Ledger) -> APIRouter:
         if after is not None:
             query["_id"] = {"$gt": after}
         documents = await ledger.database["questionnaires"].find(query).sort("_id", 1).limit(limit + 1).to_list()
-        states = [ledger.read_head(STORED, document).state for document in documents[:limit]]
+        states = [one.state for one in await ledger.read_heads(STORED, documents[:limit])]
         shown = [_shown(state) for state in states if state is not None]
         more = len(documents) > limit
         return QuestionnairePage(questionnaires=shown, next=shown[-1].questionnaire_id if more else None)

@@ -89,7 +89,7 @@ def routes(ledger: Ledger, identity: Identity) -> APIRouter:
 
     async def find(response_id: str) -> Response:
         document = await responses.find_one({"_id": response_id})
-        state = ledger.read_head(STORED, document).state if document is not None else None
+        state = (await ledger.read_head(STORED, document)).state if document is not None else None
         if state is None:
             raise ResponseUnknown(f"there is no response {response_id}; list them with GET /v1/responses")
         return state
@@ -104,7 +104,7 @@ def routes(ledger: Ledger, identity: Identity) -> APIRouter:
         if after is not None:
             query["_id"] = {"$gt": after}
         documents = await responses.find(query).sort("_id", 1).limit(limit + 1).to_list()
-        states = [ledger.read_head(STORED, document).state for document in documents[:limit]]
+        states = [one.state for one in await ledger.read_heads(STORED, documents[:limit])]
         shown = [_shown(state) for state in states if state is not None]
         more = len(documents) > limit
         return ResponsePage(responses=shown, next=shown[-1].response_id if more else None)

@@ -1,0 +1,88 @@
+"""`manyi keys`: another master key for the keys of persons, while everything runs."""
+
+import asyncio
+import json
+import os
+import secrets
+import time
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from deploy.cli.screen import err
+from deploy.local.state import KEYS_NAME, running_system, write_keys
+from deploy.local.trouble import CannotContinue
+
+keys = typer.Typer(
+    name="keys", no_args_is_help=True, help="Rotate the master key that wraps every person's key.", add_completion=False
+)
+
+DataOption = Annotated[
+    Path | None,
+    typer.Option("--data", help="The running system's data directory; without one, MANYI_KEYS_FILE and MANYI_MONGO."),
+]
+
+
+@keys.command()
+def rotate(data: DataOption = None) -> None:
+    """Make a new master key, give it to the running services, and wrap every person's key with it."""
+    path, mongo = _place(data)
+    held = json.loads(path.read_text())
+    new = secrets.token_hex(32)
+    others = held.get("other_master_keys", [])
+    # First everybody can read with the new key, only then somebody writes with it: no service meets an unknown one.
+    write_keys(path, {**held, "other_master_keys": [new, *others]})
+    _let_services_look()
+    write_keys(path, {**held, "master_key": new, "other_master_keys": [held["master_key"], *others]})
+    _let_services_look()
+    err.print(f"{_rewrap(path, mongo)} keys of persons are wrapped with a new master key.")
+    err.print(
+        f"Payloads that belong to nobody yet keep the old one, for 30 days at most: then empty other_master_keys in "
+        f"{path}. Back the file up now, apart from the data."
+    )
+
+
+@keys.command()
+def rewrap(data: DataOption = None) -> None:
+    """Wrap every person's key with the master key in force, after it was changed by hand."""
+    path, mongo = _place(data)
+    err.print(f"{_rewrap(path, mongo)} keys of persons were wrapped anew.")
+
+
+def _place(data: Path | None) -> tuple[Path, str]:
+    """The key file and the database, as named in the environment or as the running system has them."""
+    file, mongo = os.environ.get("MANYI_KEYS_FILE"), os.environ.get("MANYI_MONGO")
+    if data is None and file and mongo:
+        path = Path(file)
+    else:
+        system = running_system(data)
+        path, mongo = Path(system.data) / KEYS_NAME, system.mongo
+    if not os.access(path, os.R_OK | os.W_OK):
+        raise CannotContinue(f"{path} must be a key file that can be read and written.")
+    return path, mongo
+
+
+def _let_services_look() -> None:
+    from shared.plumbing.keyring import LOOK_AT_KEYS_EVERY_S
+
+    err.print(f"waiting {2 * LOOK_AT_KEYS_EVERY_S:.0f} s for every service to read the key file again …")
+    time.sleep(2 * LOOK_AT_KEYS_EVERY_S)
+
+
+def _rewrap(path: Path, mongo: str) -> int:
+    from shared.plumbing.database import open_client
+    from shared.plumbing.keyring import ServiceSeal, open_keyring
+    from shared.plumbing.settings import Settings
+
+    chosen: dict[str, Any] = {"keys_file": path, "mongo": mongo}
+    settings = Settings(**chosen)
+
+    async def run() -> int:
+        client = open_client(mongo)
+        try:
+            return await open_keyring(client, settings, ServiceSeal(settings)).rewrap()
+        finally:
+            await client.close()
+
+    return asyncio.run(run())
