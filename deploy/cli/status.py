@@ -23,7 +23,7 @@ def status(
     from deploy.local.state import running_system
 
     state = running_system(data)
-    report = summary(state, {name: health(url) for name, url in state.services.items()})
+    report = summary(state, {name: health(url) for name, url in state.addresses.items()})
     if as_json:
         print_json(report)
     else:
@@ -43,20 +43,34 @@ def health(url: str) -> dict[str, Any] | None:
 
 
 def summary(state: "SystemState", answers: dict[str, dict[str, Any] | None]) -> dict[str, Any]:
-    """The whole system as one document: counts are summed over the services, lag is per consumer group."""
-    told = {name: answer or {} for name, answer in answers.items()}
+    """The whole system as one document, from what every process answers.
+
+    Counts are of a service's database, so any of its processes tells them, and are summed over the services. Lag is
+    per consumer group: each process tells that of the partitions it holds, None while it does not know them.
+    A service is ready when all of its processes are.
+    """
+    lags: dict[str, list[int | None]] = {}
+    counts = dict.fromkeys(COUNTS, 0)
+    services = {}
+    for name, processes in state.instances.items():
+        told = {process: answers[process] or {} for process in processes}
+        ready = {process: bool(answer.get("ready", False)) for process, answer in told.items()}
+        services[name] = {
+            "url": state.services[name],
+            "ready": all(ready.values()),
+            "instances": {process: {"url": url, "ready": ready[process]} for process, url in processes.items()},
+        }
+        for answer in told.values():
+            for group, behind in answer.get("lag", {}).items():
+                lags.setdefault(group if group.startswith(name) else f"{name}-{group}", []).append(behind)
+        for count in COUNTS:
+            counts[count] += max(answer.get(count, 0) for answer in told.values())
     return {
-        "services": {
-            name: {"url": url, "ready": bool(told[name].get("ready", False))} for name, url in state.services.items()
-        },
+        "services": services,
         "kafka": state.kafka,
         "mongo": state.mongo,
-        "lag": {
-            group if group.startswith(name) else f"{name}-{group}": lag
-            for name, answer in told.items()
-            for group, lag in answer.get("lag", {}).items()
-        },
-        **{count: sum(answer.get(count, 0) for answer in told.values()) for count in COUNTS},
+        "lag": {group: None if None in known else sum(filter(None, known)) for group, known in lags.items()},
+        **counts,
         "pid": state.pid,
         "data": state.data,
     }
@@ -76,10 +90,11 @@ def table(report: dict[str, Any], state: "SystemState") -> "Table":
     )
     for heading in ("process", "state", "address", "pid", "starts"):
         page.add_column(heading, justify="right" if heading in ("pid", "starts") else "left", overflow="fold")
-    where = {"kafka": state.kafka, "mongo": state.mongo, **state.services}
+    serving = {name: told for service in report["services"].values() for name, told in service["instances"].items()}
+    where = {"kafka": state.kafka, "mongo": state.mongo, **{name: told["url"] for name, told in serving.items()}}
     for name, address in where.items():
         process = state.processes.get(name)
-        ready = report["services"][name]["ready"] if name in report["services"] else process is None or process.ready
+        ready = serving[name]["ready"] if name in serving else process is None or process.ready
         page.add_row(
             name,
             "[green]ready[/green]" if ready else "[red]not ready[/red]",

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 DataOption = Annotated[Path | None, typer.Option("--data", metavar="DIR", help="Data directory; default .manyi/data.")]
 DOWN_WITHIN = 60.0
+MOST_PROCESSES = 64
+"""Of one service on one machine; a typing mistake should not fill the memory."""
 
 
 def up(
@@ -31,17 +33,42 @@ def up(
     stack_only: Annotated[
         bool, typer.Option("--stack-only", help="Only Kafka and MongoDB, for services run by hand with `manyi serve`.")
     ] = False,
+    scale: Annotated[
+        list[str] | None,
+        typer.Option("--scale", metavar="SERVICE=N", help="Run N processes of a service; may be repeated."),
+    ] = None,
 ) -> None:
     """Start Kafka, MongoDB and the services; Ctrl-C stops them all."""
     if ephemeral and data:
         raise CannotContinue("--ephemeral and --data exclude each other: choose one.")
+    if stack_only and scale:
+        raise CannotContinue("--stack-only and --scale exclude each other: without services there is none to scale.")
+    counts = scale_of(scale or [])
     if not external:
         ensure_jars()
     with data_directory(data, ephemeral) as folder:
-        run_until_signal(_stay_up(folder, external, stack_only))
+        run_until_signal(_stay_up(folder, external, stack_only, counts))
 
 
-async def _stay_up(folder: Path, external: bool, stack_only: bool) -> None:
+def scale_of(wishes: list[str]) -> dict[str, int]:
+    """`reporting=3` as {"reporting": 3}; raises CannotContinue for what is not SERVICE=N with a service of ours."""
+    from deploy.local.system import PREFERRED_PORTS
+
+    counts: dict[str, int] = {}
+    for wish in wishes:
+        name, _, count = wish.partition("=")
+        if name not in PREFERRED_PORTS or not count.isdecimal() or not 1 <= int(count) <= MOST_PROCESSES:
+            raise CannotContinue(
+                f"--scale {wish} is not understood: write SERVICE=N with N from 1 to {MOST_PROCESSES}, for example "
+                f"--scale reporting=3 (services are {', '.join(PREFERRED_PORTS)})."
+            )
+        if name in counts:
+            raise CannotContinue(f"--scale names {name} twice: say once how many processes of it shall run.")
+        counts[name] = int(count)
+    return counts
+
+
+async def _stay_up(folder: Path, external: bool, stack_only: bool, scale: dict[str, int]) -> None:
     from deploy.local.mongo import LICENCE_NOTICE
     from deploy.local.state import remember
     from deploy.local.system import PREFERRED_PORTS, whole_system
@@ -50,7 +77,7 @@ async def _stay_up(folder: Path, external: bool, stack_only: bool) -> None:
     err.print(f"Starting Manyi on {folder} …")
     names = () if stack_only else tuple(PREFERRED_PORTS)
     remember(folder)
-    async with whole_system(folder, external, names, on_change=narrator(began)) as system:
+    async with whole_system(folder, external, names, narrator(began), scale) as system:
         out.print(addresses(system))
         for note in displaced(system.services):
             err.print(note)
@@ -72,17 +99,18 @@ def narrator(began: float) -> Callable[["Supervisor"], None]:
                 continue
             seen[name] = now
             if now[1] and not before[1]:
-                err.print(f"  [green]✓[/green] {name:<10} ready after {time.monotonic() - began:.1f} s")
+                err.print(f"  [green]✓[/green] {name:<12} ready after {time.monotonic() - began:.1f} s")
             elif now[0] > max(before[0], 1):
-                err.print(f"  [yellow]↻[/yellow] {name:<10} ended and was started again")
+                err.print(f"  [yellow]↻[/yellow] {name:<12} ended and was started again")
 
     return tell
 
 
 def addresses(system: "System") -> str:
     """Where everything listens, for people to click on."""
-    lines = [f"{name:<10} {url}   docs {url}/docs" for name, url in system.services.items()]
-    return "\n".join([*lines, f"{'kafka':<10} {system.kafka}", f"{'mongo':<10} {system.mongo}"])
+    processes = [address for group in system.instances.values() for address in group.items()]
+    lines = [f"{name:<12} {url}   docs {url}/docs" for name, url in processes]
+    return "\n".join([*lines, f"{'kafka':<12} {system.kafka}", f"{'mongo':<12} {system.mongo}"])
 
 
 def displaced(services: dict[str, str]) -> list[str]:

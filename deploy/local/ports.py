@@ -30,10 +30,8 @@ def free_ports(count: int) -> list[int]:
             held.close()
 
 
-def free_port(preferred: int | None = None) -> int:
-    """The preferred port where it is free, else any."""
-    if preferred is not None and is_free(preferred):
-        return preferred
+def free_port() -> int:
+    """Any free port."""
     return free_ports(1)[0]
 
 

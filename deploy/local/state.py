@@ -36,7 +36,14 @@ class SystemState:
     kafka: str
     mongo: str
     services: dict[str, str] = field(default_factory=dict)
+    instances: dict[str, dict[str, str]] = field(default_factory=dict)
+    """Service → its processes by name → where each listens; the first is the service's address."""
     processes: dict[str, ProcessState] = field(default_factory=dict)
+
+    @property
+    def addresses(self) -> dict[str, str]:
+        """Where every process of every service listens, by the process's name."""
+        return {name: url for group in self.instances.values() for name, url in group.items()}
 
     def write(self) -> None:
         """Replace state.json in one step, so that nobody reads half of it."""

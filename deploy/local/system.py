@@ -3,15 +3,16 @@
 import asyncio
 import os
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 
 from deploy.local import mongo
 from deploy.local.places import ROOT
-from deploy.local.ports import LOOPBACK, free_port
+from deploy.local.ports import LOOPBACK, free_ports, is_free
 from deploy.local.stack import prepare_brokers
 from deploy.local.state import ProcessState, SystemState, ensure_keys, exclusive
 from deploy.local.supervisor import Program, Supervisor
@@ -30,6 +31,9 @@ class System:
     kafka: str
     mongo: str
     services: dict[str, str]
+    """Each service's address: that of its first process."""
+    instances: dict[str, dict[str, str]]
+    """Service → its processes by name → where each listens."""
     supervisor: Supervisor
 
 
@@ -53,6 +57,20 @@ def external_addresses() -> tuple[str, str]:
     return kafka, mongo_url
 
 
+def process_names(service: str, count: int) -> list[str]:
+    """What the processes of one service are called; the first as the service itself."""
+    return [service, *(f"{service}-{number}" for number in range(2, count + 1))]
+
+
+def addresses_of(names: tuple[str, ...], scale: Mapping[str, int]) -> dict[str, dict[str, str]]:
+    """A free address for every process; a service's first one keeps its usual port where nobody else has it."""
+    processes = {name: process_names(name, scale.get(name, 1)) for name in names}
+    free = iter(free_ports(sum(map(len, processes.values()))))
+    ports = {process: next(free) for group in processes.values() for process in group}
+    ports |= {name: PREFERRED_PORTS[name] for name in names if is_free(PREFERRED_PORTS[name])}
+    return {name: {one: f"http://{LOOPBACK}:{ports[one]}" for one in group} for name, group in processes.items()}
+
+
 async def is_ready(url: str) -> bool:
     """Whether the service at `url` answers 200 at /readyz."""
     import httpx
@@ -64,16 +82,18 @@ async def is_ready(url: str) -> bool:
         return False
 
 
-def service_program(name: str, port: int, stack: dict[str, str], logs: Path, needs: tuple[str, ...]) -> Program:
-    """One service as the supervisor keeps it; it drains its work within 15 s when told to stop."""
-    url = f"http://{LOOPBACK}:{port}"
+def service_program(
+    service: str, process: str, url: str, stack: dict[str, str], logs: Path, needs: tuple[str, ...]
+) -> Program:
+    """One process of a service as the supervisor keeps it; it drains its work within 15 s when told to stop."""
+    own = {"MANYI_HOST": LOOPBACK, "MANYI_PORT": url.rpartition(":")[2], "MANYI_INSTANCE": process}
     return Program(
-        name,
-        [sys.executable, "-P", "-m", f"services.{name}"],
-        logs / f"{name}.log",
+        process,
+        [sys.executable, "-P", "-m", f"services.{service}"],
+        logs / f"{process}.log",
         ready=partial(is_ready, url),
         needs=needs,
-        environment={**stack, "MANYI_HOST": LOOPBACK, "MANYI_PORT": str(port), "PYTHONPATH": str(ROOT)},
+        environment={**stack, **own, "PYTHONPATH": str(ROOT)},
     )
 
 
@@ -83,9 +103,11 @@ async def whole_system(
     external: bool = False,
     names: tuple[str, ...] = tuple(PREFERRED_PORTS),
     on_change: Callable[[Supervisor], None] = lambda _: None,
+    scale: Mapping[str, int] = MappingProxyType({}),
 ) -> AsyncIterator[System]:
     """Everything, ready; stopped at the end in reverse order. `on_change` hears of every start, readiness and death.
 
+    `scale` says of which services more than one process runs, and how many.
     Raises CannotContinue when the directory is in use, something is missing or does not become ready.
     """
     for name in names:
@@ -107,10 +129,14 @@ async def whole_system(
 
             programs += [replace(broker, once_ready=make_topics), database]
         needs = tuple(program.name for program in programs)
-        ports = {name: free_port(PREFERRED_PORTS[name]) for name in names}
+        instances = addresses_of(names, scale)
         stack = {"MANYI_KAFKA": kafka, "MANYI_MONGO": mongo_url, "MANYI_KEYS_FILE": str(ensure_keys(data_dir))}
-        programs += [service_program(name, port, stack, data_dir / "logs", needs) for name, port in ports.items()]
-        urls = {name: f"http://{LOOPBACK}:{port}" for name, port in ports.items()}
+        programs += [
+            service_program(name, process, url, stack, data_dir / "logs", needs)
+            for name, processes in instances.items()
+            for process, url in processes.items()
+        ]
+        urls = {name: processes[name] for name, processes in instances.items()}
 
         def write_state() -> None:
             processes = {
@@ -122,12 +148,12 @@ async def whole_system(
                 )
                 for program in programs
             }
-            SystemState(os.getpid(), str(data_dir), kafka, mongo_url, urls, processes).write()
+            SystemState(os.getpid(), str(data_dir), kafka, mongo_url, urls, instances, processes).write()
             on_change(supervisor)
 
         supervisor = Supervisor(programs, write_state)
         await supervisor.start(READY_WITHIN)
         try:
-            yield System(data_dir, kafka, mongo_url, urls, supervisor)
+            yield System(data_dir, kafka, mongo_url, urls, instances, supervisor)
         finally:
             await supervisor.stop()

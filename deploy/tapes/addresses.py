@@ -17,6 +17,8 @@ class Addresses:
 
     kafka: str
     services: Mapping[str, str]
+    processes: Mapping[str, str]
+    """Every process of every service, by name; as `services` where no more is known."""
 
     @property
     def reporting(self) -> str:
@@ -33,11 +35,12 @@ def find_addresses(data: Path | None) -> Addresses:
     """
     kafka, services = os.environ.get("MANYI_KAFKA"), os.environ.get("MANYI_SERVICES")
     if kafka and services and data is None:
-        return Addresses(kafka, _services(services))
+        known = _services(services)
+        return Addresses(kafka, known, known)
     from deploy.local.state import running_system
 
     state = running_system(data)
-    return Addresses(state.kafka, state.services)
+    return Addresses(state.kafka, state.services, state.addresses)
 
 
 def topic_prefix() -> str:

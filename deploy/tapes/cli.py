@@ -63,6 +63,7 @@ def import_tape(
                 tape,
                 kafka=addresses.kafka,
                 services=addresses.services,
+                processes=addresses.processes,
                 wait=wait or compare,
                 progress=bars,
                 folder=from_dir,

@@ -76,6 +76,7 @@ def play(
     *,
     kafka: str,
     services: Mapping[str, str],
+    processes: Mapping[str, str] | None = None,
     wait: bool = True,
     progress: "Progress | None" = None,
     folder: Path | None = None,
@@ -84,6 +85,7 @@ def play(
     """Play a tape by name (or by path). With `wait`, return when all is taken in and reporting has caught up.
 
     `services` names the base URL of each service; empty means that nobody is asked what became of the events.
+    `processes` names those of every process where a service has several: each knows only what itself has in hand.
     Raises TapeError when the tape, its data, Kafka or a service cannot be used; nothing is sent twice by a retry.
     """
     tape = load_tape(tape_name, folder)
@@ -93,7 +95,7 @@ def play(
     if not services:
         _produce(playing, topics, kafka, manner, outcome, show)
         return outcome
-    with Intake(services, topics, tape.sources) as intake:
+    with Intake(services, topics, tape.sources, processes=processes) as intake:
         before = intake.receipts_patiently()
         _produce(playing, topics, kafka, manner, outcome, show)
         if wait:

@@ -56,11 +56,13 @@ class Intake:
         sources: Iterable[str],
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
+        *,
+        processes: Mapping[str, str] | None = None,
     ) -> None:
         names = sorted({topic.removesuffix("-intake") for topic in topics})
         if missing := [name for name in names if name not in services]:
             raise TapeError(f"the address of the service {', '.join(missing)} is not known")
-        self._services = services
+        self._processes = processes or services
         self._speakers = {name: services[name] for name in names}
         self._sources = tuple(sources)
         self._clock = clock
@@ -117,7 +119,7 @@ class Intake:
 
         def counted() -> tuple[bool, Any, str]:
             nonlocal calm
-            lags = {name: self._asking.get(f"{url}/v1/health")["lag"] for name, url in self._services.items()}
+            lags = {name: self._asking.get(f"{url}/v1/health")["lag"] for name, url in self._processes.items()}
             known = [lag for groups in lags.values() for lag in groups.values()]
             behind = sum(lag for lag in known if lag is not None)
             calm = calm + 1 if behind == 0 and None not in known else 0

@@ -36,7 +36,9 @@ def build(settings: Settings) -> Service:
     countings, hearings, stores, prepare = {}, [], [], []
     for definition in definitions():
         catalogue = catalogue_of(definition)
-        store = MongoStore(client, database, seal, name=definition.set_name, owner=socket.gethostname())
+        store = MongoStore(
+            client, database, seal, name=definition.set_name, owner=settings.instance or socket.gethostname()
+        )
         reader = Reader(types, catalogue.projections, settings.local_zone)
         counter = Counter(reader, catalogue.projections, cuts, settings.local_zone)
         committer = BatchCommitter(counter, store, clock, max_dead_letters_in_a_row=settings.max_dead_letters_in_a_row)

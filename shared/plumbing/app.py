@@ -81,6 +81,7 @@ class Running:
                 group_prefix=service.settings.topic_prefix,
                 batch_records=service.settings.batch_records,
                 batch_wait_ms=service.settings.batch_wait_ms,
+                instance=service.settings.instance,
             )
         self.listening = not service.hearings
         self._tasks: set[asyncio.Task[None]] = set()

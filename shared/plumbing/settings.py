@@ -51,6 +51,8 @@ class Settings(BaseSettings):
 
     kafka: str = "127.0.0.1:9092"
     mongo: str = "mongodb://127.0.0.1:27017/?replicaSet=rs0&directConnection=true"
+    instance: str | None = None
+    """Name of this process among all of its service, the same again after a restart; None: it has no lasting one."""
     host: str = "127.0.0.1"
     port: int = 8100
     keys_file: Path | None = None

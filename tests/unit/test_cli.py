@@ -12,7 +12,7 @@ from deploy.cli import logs, metrics, status
 from deploy.cli.__main__ import COMMANDS, door
 from deploy.cli.demo import in_background
 from deploy.cli.live_numbers import Watched, headlines, numbers_table
-from deploy.cli.up import displaced
+from deploy.cli.up import displaced, scale_of
 from deploy.local.state import ProcessState, SystemState
 from deploy.local.trouble import CannotContinue
 
@@ -22,12 +22,23 @@ STATE = SystemState(
     kafka="127.0.0.1:9",
     mongo="mongodb://127.0.0.1:10",
     services={"customer": "http://127.0.0.1:8101", "survey": "http://127.0.0.1:8102"},
+    instances={
+        "customer": {"customer": "http://127.0.0.1:8101", "customer-2": "http://127.0.0.1:50000"},
+        "survey": {"survey": "http://127.0.0.1:8102"},
+    },
     processes={
         name: ProcessState(pid, ready, 1, f"/data/logs/{name}.log")
-        for name, pid, ready in (("kafka", 1, True), ("mongo", 2, True), ("customer", 3, True), ("survey", None, False))
+        for name, pid, ready in (
+            ("kafka", 1, True),
+            ("mongo", 2, True),
+            ("customer", 3, True),
+            ("customer-2", 4, True),
+            ("survey", None, False),
+        )
     },
 )
 CUSTOMER = {"ready": True, "lag": {"customer-intake": 3, "relay": 0}, "dead_letters": 1, "parked": 2, "early": 4}
+SECOND = {"ready": True, "lag": {"customer-intake": 8, "relay": 0}, "dead_letters": 1, "parked": 2, "early": 4}
 FEEDBACK_LIKE = {"ready": True, "lag": {"survey-intake": 0, "relay": 5}, "dead_letters": 10, "parked": 20, "early": 40}
 
 ANSWER: dict[str, Any] = {
@@ -65,19 +76,43 @@ def test_every_command_has_a_help_that_fits_a_line(command: str) -> None:
 
 
 def test_status_sums_what_services_set_aside_and_merges_their_lag() -> None:
-    report = status.summary(STATE, {"customer": CUSTOMER, "survey": FEEDBACK_LIKE})
-    assert report["services"]["customer"] == {"url": "http://127.0.0.1:8101", "ready": True}
-    assert report["lag"] == {"customer-intake": 3, "customer-relay": 0, "survey-intake": 0, "survey-relay": 5}
+    report = status.summary(STATE, {"customer": CUSTOMER, "customer-2": SECOND, "survey": FEEDBACK_LIKE})
+    assert report["services"]["survey"] == {
+        "url": "http://127.0.0.1:8102",
+        "ready": True,
+        "instances": {"survey": {"url": "http://127.0.0.1:8102", "ready": True}},
+    }
+    assert report["lag"] == {"customer-intake": 11, "customer-relay": 0, "survey-intake": 0, "survey-relay": 5}
     assert (report["dead_letters"], report["parked"], report["early"]) == (11, 22, 44)
 
 
 def test_a_silent_service_is_not_ready() -> None:
-    report = status.summary(STATE, {"customer": CUSTOMER, "survey": None})
+    report = status.summary(STATE, {"customer": CUSTOMER, "customer-2": None, "survey": None})
     assert report["services"]["survey"]["ready"] is False
+    customer = report["services"]["customer"]
+    assert customer["ready"] is False
+    assert [one["ready"] for one in customer["instances"].values()] == [True, False]
     page = printed(status.table(report, STATE))
     assert "not ready" in page
     assert "customer-intake 3" in page
+    assert "http://127.0.0.1:50000" in page
     assert "1 dead letters, 2 parked, 4 early" in page
+
+
+def test_how_many_processes_of_which_service() -> None:
+    assert scale_of([]) == {}
+    assert scale_of(["reporting=3", "customer=2"]) == {"reporting": 3, "customer": 2}
+
+
+@pytest.mark.parametrize("wish", ["reporting", "reporting=", "reporting=0", "reporting=-1", "mango=2", "reporting=65"])
+def test_a_scale_that_is_none_is_refused(wish: str) -> None:
+    with pytest.raises(CannotContinue, match=f"--scale {wish} is not understood"):
+        scale_of([wish])
+
+
+def test_a_scale_is_said_once() -> None:
+    with pytest.raises(CannotContinue, match="names reporting twice"):
+        scale_of(["reporting=3", "reporting=2"])
 
 
 def test_slices_become_the_apis_parameters() -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from deploy.local import kafka, ports, state
+from deploy.local import kafka, ports, state, system
 from deploy.local.java import major_version
 from deploy.local.places import refuse_full_disk
 from deploy.local.trouble import CannotContinue
@@ -31,7 +31,6 @@ def test_a_taken_port_names_its_holder() -> None:
         held.bind((ports.LOOPBACK, 0))
         held.listen()
         port = held.getsockname()[1]
-        assert ports.free_port(port) != port
         with pytest.raises(CannotContinue, match=rf"Port {port} for customer is in use by pid {os.getpid()} \("):
             ports.refuse_taken_port(port, "customer")
     ports.refuse_taken_port(port, "customer")
@@ -39,6 +38,22 @@ def test_a_taken_port_names_its_holder() -> None:
 
 def test_ports_are_all_different() -> None:
     assert len(set(ports.free_ports(20))) == 20
+
+
+def test_the_first_process_of_a_service_keeps_its_usual_port_unless_somebody_has_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    usual, taken = ports.free_ports(2)
+    monkeypatch.setattr(system, "PREFERRED_PORTS", {"customer": usual, "survey": taken})
+    with socket.socket() as held:
+        held.bind((ports.LOOPBACK, taken))
+        held.listen()
+        found = system.addresses_of(("customer", "survey"), {"customer": 3})
+    assert list(found["customer"]) == ["customer", "customer-2", "customer-3"]
+    assert list(found["survey"]) == ["survey"]
+    assert found["customer"]["customer"] == f"http://{ports.LOOPBACK}:{usual}"
+    assert found["survey"]["survey"] != f"http://{ports.LOOPBACK}:{taken}"
+    assert len({url for group in found.values() for url in group.values()}) == 4
 
 
 def test_a_full_disk_is_said_before_anything_starts(tmp_path: Path) -> None:
@@ -77,7 +92,13 @@ def test_a_data_directory_belongs_to_one(tmp_path: Path) -> None:
 def test_state_is_read_as_it_was_written(tmp_path: Path) -> None:
     assert state.SystemState.read(tmp_path) is None
     written = state.SystemState(
-        7, str(tmp_path), "k:1", "m:2", {"customer": "http://c"}, {"kafka": state.ProcessState(8, True, 1, "log")}
+        7,
+        str(tmp_path),
+        "k:1",
+        "m:2",
+        {"customer": "http://c"},
+        {"customer": {"customer": "http://c"}},
+        {"kafka": state.ProcessState(8, True, 1, "log")},
     )
     written.write()
     assert state.SystemState.read(tmp_path) == written
