@@ -12,6 +12,7 @@ import time
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import structlog
@@ -33,9 +34,9 @@ from shared.plumbing.relay import Relay
 from shared.plumbing.settings import Settings
 from shared.plumbing.telemetry import configure_logging, logger
 from shared.plumbing.tracing import sane_correlation
+from shared.plumbing.watchdog import beat, look_every, watch_hearing, watch_relay
 
 VERSION = "0.1.0"
-WATCH_EVERY_S = 5.0
 LAG_WITHIN_S = 3.0
 """The client would wait for a broker that is away; health answers without its number instead."""
 log = logger("app")
@@ -94,7 +95,12 @@ class Running:
             self._spawn(self.service.relay.run())
         for seconds, chore in self.service.chores.items():
             self._spawn(self._repeat(seconds, chore))
-        self._spawn(self._repeat(WATCH_EVERY_S, self._watch))
+        stuck_after_s = self.service.settings.stuck_after_s
+        for hearing in self.service.hearings:
+            self._spawn(self._repeat(look_every(stuck_after_s), partial(watch_hearing, hearing, stuck_after_s)))
+        if self.service.relay is not None:
+            watch = partial(watch_relay, self.service.relay, self.service.client, stuck_after_s)
+            self._spawn(self._repeat(look_every(stuck_after_s), watch))
 
     async def stop(self) -> None:
         for hearing in self.service.hearings:
@@ -136,14 +142,6 @@ class Running:
                 await chore()
             except (PyMongoError, KafkaError, OSError) as error:
                 log.warning("chore failed, will run again", error=f"{type(error).__name__}: {error}")
-
-    async def _watch(self) -> None:
-        """Exit when records wait and none is taken: aiokafka consumers can stall silently (aio-libs/aiokafka#1154)."""
-        for hearing in self.service.hearings:
-            await hearing.look_back()
-            if await hearing.lag() and hearing.silent_for() > self.service.settings.stuck_after_s:
-                log.critical("no progress with records waiting, exiting", group=hearing.group, why=hearing.failing)
-                os._exit(75)
 
     async def checks(self) -> dict[str, str]:
         """What readiness depends on: name → `ok` or what is wrong."""
@@ -297,7 +295,11 @@ def serve(build: Callable[[Settings], Service]) -> None:
             timeout_graceful_shutdown=10,
             timeout_keep_alive=30,
         )
-        await uvicorn.Server(config).serve()
+        beating = asyncio.create_task(beat(settings.stuck_after_s))
+        try:
+            await uvicorn.Server(config).serve()
+        finally:
+            beating.cancel()
 
     # uvicorn raises the signal again once it has drained; a stop on request is not a failure.
     with contextlib.suppress(KeyboardInterrupt), asyncio.Runner(loop_factory=_loop_factory()) as runner:

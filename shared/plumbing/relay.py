@@ -9,6 +9,7 @@ Raw commands are used for the change stream, since they hand over whole batches 
 
 import asyncio
 import contextlib
+import time
 import uuid
 from collections.abc import AsyncIterator, Sequence
 from datetime import datetime, timedelta
@@ -72,6 +73,7 @@ class Relay:
         self._marked = 0.0
         self._ends: dict[int, int] = {}
         self._in_hand = 1
+        self._moved = time.monotonic()
         self.active = False
         self.failing: str | None = None
 
@@ -82,6 +84,7 @@ class Relay:
             try:
                 if await self._claim():
                     self._in_hand = 1
+                    self._moved = time.monotonic()
                     self.active = True
                     await self._relay()
                 await asyncio.sleep(1.0)
@@ -108,6 +111,10 @@ class Relay:
         """Records of the journal known to wait for Kafka; 0 when the stream last came back empty, or not active."""
         return self._in_hand if self.active else 0
 
+    def silent_for(self) -> float:
+        """Seconds since an active relay last sent or saw that nothing waits; 0 while another one is active."""
+        return time.monotonic() - self._moved if self.active else 0.0
+
     def _now(self) -> datetime:
         return self._clock.now()
 
@@ -130,6 +137,7 @@ class Relay:
         return True
 
     async def _renew(self) -> None:
+        self._moved = time.monotonic()
         loop_time = asyncio.get_running_loop().time()
         if loop_time - self._renewed < RENEW_EVERY_S:
             return
