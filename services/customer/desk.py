@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 from services.customer.model.customer import Customer, evolve
 from services.customer.model.files import About, CustomerUnknown
 from services.customer.model.filing import Filing
+from services.customer.model.likeness import marks_of
 from shared.contracts.decision import Said, Scene
 from shared.contracts.intake import Customer as CustomerRef
 from shared.contracts.intake import ExternalId
@@ -18,7 +19,7 @@ from shared.plumbing.intake import Heard
 from shared.plumbing.journal import Aggregate, Task
 from shared.policy.policies import Policies
 
-STORED = Aggregate("customers", Customer, evolve, lambda state: state.customer_id)
+STORED = Aggregate("customers", Customer, evolve, lambda state: state.customer_id, marks_of)
 OWN_SOURCE = "manyi"
 SEQUENCE = "customer-code"
 Rule = Callable[[Customer | None, About], Sequence[Said]]

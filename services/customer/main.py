@@ -12,7 +12,9 @@ from services.customer.commands import (
 )
 from services.customer.commands.age_customers import Ageing
 from services.customer.desk import Desk
+from services.customer.duplicates import Duplicates
 from services.customer.views import contacts, customer_file
+from services.customer.views import duplicates as duplicates_view
 from shared.contracts.catalogue import intake_topic
 from shared.contracts.intake import CUSTOMER_INTAKE
 from shared.plumbing.app import Service
@@ -28,6 +30,7 @@ def build(settings: Settings) -> Service:
     speaking = Speaking("customer", settings)
     ledger = speaking.ledger
     desk = Desk(speaking.identity, settings.read_policies(), settings.local_zone, speaking.clock)
+    duplicates = Duplicates(ledger)
     intake_desk = speaking.intake_desk(
         [
             *register_customer.understood(desk),
@@ -40,15 +43,16 @@ def build(settings: Settings) -> Service:
     return speaking.service(
         description="One file per customer: who they are, what they bought and signed, and every conversation.",
         routers=[
-            register_customer.routes(ledger, desk),
+            register_customer.routes(ledger, desk, duplicates),
             log_interaction.routes(ledger),
             keep_contacts.routes(ledger, desk),
             grade_customers.routes(ledger, desk),
             customer_file.routes(ledger, desk),
             contacts.routes(ledger),
+            duplicates_view.routes(ledger, desk, duplicates),
         ],
         hearings=[Hearing("customer-intake", [topic], intake_desk)],
         hears_types={topic: CUSTOMER_INTAKE},
-        prepare=[functools.partial(customer_file.prepare, ledger)],
+        prepare=[functools.partial(customer_file.prepare, ledger), duplicates.prepare],
         chores={AGEING_EVERY_S: Ageing(ledger, desk).step},
     )

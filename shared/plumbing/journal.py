@@ -9,7 +9,7 @@ import asyncio
 import itertools
 import time
 import uuid
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Generic, TypeVar
@@ -32,12 +32,16 @@ S = TypeVar("S", bound=State)
 
 @dataclass(frozen=True)
 class Aggregate(Generic[S]):
-    """How one kind of subject is stored: `evolve` folds one event into the state, `key` gives its partition key."""
+    """How one kind of subject is stored: `evolve` folds one event into the state, `key` gives its partition key.
+
+    `marks` are (kind, value) by which a head is found although they are sealed: stored beside it as blind tags.
+    """
 
     collection: str
     state: type[S]
     evolve: Callable[[S | None, Event, Mapping[str, Any]], S]
     key: Callable[[S], str]
+    marks: Callable[[S], Iterable[tuple[str, str]]] | None = None
 
 
 @dataclass(frozen=True)
@@ -322,6 +326,8 @@ class Ledger:
                 continue
             aggregate = draft.aggregates[collection]
             document = _document(aggregate, subject, loaded, hidden)
+            if aggregate.marks is not None:
+                document["marks"] = self.tags(aggregate.marks(loaded.state))
             if before.version == 0:
                 writes.setdefault(collection, []).append(InsertOne(document))
             else:
@@ -344,6 +350,10 @@ class Ledger:
         for collection, operations in draft.extra.items():
             writes.setdefault(collection, []).extend(operations)
         return list(writes.items())
+
+    def tags(self, marks: Iterable[tuple[str, str]]) -> list[bytes]:
+        """What stands for these marks in a stored head."""
+        return sorted({self.keyring.blind.tag(kind, value) for kind, value in marks})
 
     async def read_heads(self, aggregate: Aggregate[S], documents: Sequence[Document]) -> list[Loaded[S]]:
         """States (without their parts) from documents found by a view's query."""

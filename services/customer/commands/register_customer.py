@@ -11,18 +11,25 @@ from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
 from services.customer.desk import OWN_SOURCE, STORED, Desk, at_home
+from services.customer.duplicates import Candidate, Duplicates, Thresholds
 from services.customer.model.customer import Customer
 from services.customer.model.files import About, change, check_partner, register
 from services.customer.model.filing import natural_key
 from services.customer.views.customer_file import CustomerFile, as_file
 from shared.contracts import intake
-from shared.contracts.decision import Said, Scene
+from shared.contracts.decision import Refusal, Said, Scene
 from shared.contracts.envelope import Code, Dims
 from shared.plumbing.commands import Asked, asked, carry_out
 from shared.plumbing.intake import Heard, Understood
 from shared.plumbing.journal import Ledger, Task
 
 Text = Annotated[str, Field(max_length=20_000)]
+
+
+class LooksLikeAnother(Refusal):
+    """One customer, one file (S0-34)."""
+
+    SLUG = "customer-looks-like-another"
 
 
 class CustomerFields(BaseModel):
@@ -60,6 +67,7 @@ class CreateCustomer(CustomerFields):
     kind: Code | None = Field("direct", examples=["indirect"])
     source: Code = OWN_SOURCE
     external_id: Code | None = None
+    not_the_same_as: list[Code] = Field([], description="Ids of like files that are known to be other customers.")
 
 
 def understood(desk: Desk) -> list[Understood]:
@@ -79,14 +87,14 @@ def understood(desk: Desk) -> list[Understood]:
     return [Understood(intake.CustomerRegistered, registered), Understood(intake.CustomerChanged, changed)]
 
 
-def routes(ledger: Ledger, desk: Desk) -> APIRouter:
+def routes(ledger: Ledger, desk: Desk, duplicates: Duplicates) -> APIRouter:
     """POST /v1/customers and PATCH /v1/customers/{customer_id}."""
     router = APIRouter(prefix="/v1/customers", tags=["customers"])
     reply = partial(as_file, desk)
 
     @router.post("", status_code=201, response_model=CustomerFile, summary="Open a customer file")
     async def create_customer(body: CreateCustomer, request: Annotated[Asked, Depends(asked)]) -> JSONResponse:
-        fields = body.model_dump(exclude={"source", "external_id"})
+        fields = body.model_dump(exclude={"source", "external_id", "not_the_same_as"})
         external_id = body.external_id or _own_id(desk, fields)
         who = About(
             customer_id=desk.identity.customer(body.source, external_id),
@@ -94,6 +102,9 @@ def routes(ledger: Ledger, desk: Desk) -> APIRouter:
             external_id=external_id,
             time=ledger.clock.now(),
         )
+        thresholds = Thresholds.of(desk.policies, desk.today())
+        alike = await duplicates.like(fields, who.customer_id, thresholds.shown)
+        refuse_duplicate([one for one in alike if one.customer.customer_id not in body.not_the_same_as], thresholds)
 
         def rule(state: Customer | None, who: About, scene: Scene) -> Sequence[Said]:
             filing = desk.filing(scene.now)
@@ -103,7 +114,9 @@ def routes(ledger: Ledger, desk: Desk) -> APIRouter:
             return register(state, who, fields)
 
         task = desk.seeing_task(who, rule, beside=[body.partner_id] if body.partner_id else [])
-        return await carry_out(ledger, task, request, reply)
+        answer = await carry_out(ledger, task, request, reply)
+        await duplicates.note(who.customer_id, alike)
+        return answer
 
     @router.patch("/{customer_id}", response_model=CustomerFile, summary="Change fields of a file")
     async def change_customer(
@@ -122,6 +135,17 @@ def routes(ledger: Ledger, desk: Desk) -> APIRouter:
         return await carry_out(ledger, Task(STORED, customer_id, rule, others=others), request, reply, status=200)
 
     return router
+
+
+def refuse_duplicate(alike: Sequence[Candidate], thresholds: Thresholds) -> None:
+    """Refuse to open a file when another is so alike that it must be the same customer. Raises LooksLikeAnother."""
+    if alike and alike[0].likeness.score >= thresholds.refused:
+        found = alike[0]
+        reasons = ", ".join(found.likeness.reasons)
+        raise LooksLikeAnother(
+            f"this looks like {found.customer.code} ({found.likeness.score} %: {reasons}); use that file, or name "
+            f"{found.customer.customer_id} in notTheSameAs if they are two customers"
+        )
 
 
 def _own_id(desk: Desk, fields: dict[str, Any]) -> str:

@@ -1,0 +1,109 @@
+"""Files that may be about the same customer: masked, with score and reasons, so that everybody may see them (S2-15)."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Query
+
+from services.customer.commands.register_customer import CreateCustomer
+from services.customer.desk import STORED, Desk
+from services.customer.duplicates import Candidate, Duplicates, Thresholds
+from services.customer.model.customer import Customer
+from services.customer.views.customer_file import Shown
+from shared.plumbing.commands import Asked, asked
+from shared.plumbing.journal import Ledger
+from shared.policy.permission.masking import person
+
+MAX_PAGE = 200
+
+
+class Hit(Shown):
+    """A file without its personal fields: enough to ask its owner."""
+
+    customer_id: str
+    code: str
+    name: str
+    owner_id: str | None = None
+
+
+class ScoredHit(Hit):
+    """A file like the one asked about; `score` in percent."""
+
+    score: int
+    reasons: list[str]
+
+
+class Pair(Shown):
+    """Two files that may be one."""
+
+    score: int
+    reasons: list[str]
+    files: list[Hit]
+
+
+class PairPage(Shown):
+    """A page of pairs, the most alike first."""
+
+    pairs: list[Pair]
+
+
+class Scan(Shown):
+    """What a scan of the stock saw; `skipped` counts the marks that too many files share."""
+
+    blocks: int
+    skipped: int
+    pairs: int
+    candidates: int
+
+
+def hit(customer: Customer) -> Hit:
+    """A file as anybody may see it."""
+    return Hit(
+        customer_id=customer.customer_id,
+        code=customer.code,
+        name=person(customer.company or customer.name or "?"),
+        owner_id=customer.owner_id,
+    )
+
+
+def scored(candidate: Candidate) -> ScoredHit:
+    """A candidate as anybody may see it."""
+    like = candidate.likeness
+    return ScoredHit(**hit(candidate.customer).model_dump(), score=like.score, reasons=list(like.reasons))
+
+
+def routes(ledger: Ledger, desk: Desk, duplicates: Duplicates) -> APIRouter:
+    """Below /v1/duplicates: check before opening a file, scan the stock, list the pairs."""
+    router = APIRouter(prefix="/v1/duplicates", tags=["duplicates"])
+
+    @router.post("/check", summary="Files like the one that would be opened; nothing is recorded")
+    async def check_duplicates(body: CreateCustomer) -> list[ScoredHit]:
+        thresholds = Thresholds.of(desk.policies, desk.today())
+        return [scored(one) for one in await duplicates.like(body.model_dump(), "", thresholds.shown)]
+
+    @router.post("/scans", summary="Compare all files that have something in common; answers when done")
+    async def scan_stock(_request: Annotated[Asked, Depends(asked)]) -> Scan:
+        thresholds = Thresholds.of(desk.policies, desk.today())
+        return Scan.model_validate(vars(await duplicates.scan(thresholds.shown)))
+
+    @router.get("", response_model_exclude_none=True, summary="Pairs of files that may be one, the most alike first")
+    async def list_pairs(
+        limit: Annotated[int, Query(ge=1, le=MAX_PAGE)] = 50,
+        skip: Annotated[int, Query(ge=0, le=100_000)] = 0,
+    ) -> PairPage:
+        cursor = ledger.database["duplicates"].find({}).sort([("score", -1), ("_id", 1)]).skip(skip).limit(limit)
+        documents = await cursor.to_list()
+        heads = await _heads(ledger, [one[side] for one in documents for side in ("a", "b")])
+        pairs = [
+            Pair(score=one["score"], reasons=one["reasons"], files=[hit(heads[one["a"]]), hit(heads[one["b"]])])
+            for one in documents
+            if {one["a"], one["b"]} <= heads.keys()
+        ]
+        return PairPage(pairs=pairs)
+
+    return router
+
+
+async def _heads(ledger: Ledger, ids: list[str]) -> dict[str, Customer]:
+    documents = await ledger.database["customers"].find({"_id": {"$in": ids}}).to_list()
+    states = [one.state for one in await ledger.read_heads(STORED, documents)]
+    return {one.customer_id: one for one in states if one is not None}
