@@ -26,6 +26,11 @@ Batch: TypeAlias = Mapping[TopicPartition, Sequence[Record]]
 Offsets: TypeAlias = Mapping[TopicPartition, int]
 Begins: TypeAlias = Callable[[Collection[TopicPartition]], Awaitable[Offsets]]
 
+SESSION_MS = 30_000
+"""A member that is silent for so long is given up, also when nobody else joins the group."""
+REJOIN_WITHIN_MS = 5_000
+"""In a rebalance every living member has joined again within this time; its heartbeat tells it once a second."""
+
 log = logger("listening")
 
 
@@ -253,7 +258,8 @@ def listen(
     `instance` is a name that no other process of the service has and that this one keeps over restarts: a process that
     was killed takes its partitions up again at once instead of being waited for until its session runs out (KIP-345).
     `max_poll_interval_ms` is far above any batch, since a spare member past it can be locked out for ever
-    (aio-libs/aiokafka#1187); a stuck process is found by the watchdog instead.
+    (aio-libs/aiokafka#1187); a stuck process is found by the watchdog instead. A member that was killed takes part in
+    no rebalance, so its successor waits for REJOIN_WITHIN_MS, not for the end of its session.
     """
     subscriber = broker.subscriber(
         *hearing.topics,
@@ -266,9 +272,9 @@ def listen(
         batch_timeout_ms=batch_wait_ms,
         fetch_max_wait_ms=batch_wait_ms,
         max_partition_fetch_bytes=2 * 1024 * 1024,
-        session_timeout_ms=30_000,
-        rebalance_timeout_ms=30_000,
-        heartbeat_interval_ms=3_000,
+        session_timeout_ms=SESSION_MS,
+        rebalance_timeout_ms=REJOIN_WITHIN_MS,
+        heartbeat_interval_ms=1_000,
         max_poll_interval_ms=max_poll_interval_ms,
         partition_assignment_strategy=(RangePartitionAssignor,),
         listener=hearing,
