@@ -21,6 +21,7 @@ from pymongo.errors import DuplicateKeyError, OperationFailure, PyMongoError
 from shared.contracts.decision import Invalid, Said, Scene
 from shared.contracts.envelope import Event, moment_text
 from shared.contracts.state import Part, State
+from shared.plumbing.abandoned import Abandoned
 from shared.plumbing.clock import Clock
 from shared.plumbing.crashing import point
 from shared.plumbing.database import MAJORITY, SNAPSHOT, Client, Database, Document, Session
@@ -136,6 +137,7 @@ class Ledger:
         self.keyring = keyring
         self.clock = clock
         self.source = f"manyi/{service}"
+        self._abandoned = Abandoned(client)
 
     async def prepare(self) -> None:
         """Create the collections and indexes of the journal; safe to repeat.
@@ -308,7 +310,11 @@ class Ledger:
                 if result.deleted_count != deletes or (replaces and result.matched_count != replaces):
                     raise Stale
 
-        await in_transaction(self.client, body)
+        try:
+            await in_transaction(self.client, body)
+        except Stale:
+            await self._abandoned.end()
+            raise
 
     async def _forget(self, task: Task[Any], session: Session) -> None:
         persons = await self.keyring.destroy(str(task.forgets), session)

@@ -1,0 +1,40 @@
+"""Ending transactions whose owner was killed or stands still inside them.
+
+MongoDB would keep what they wrote locked until transactionLifetimeLimitSeconds (60 s) have passed, and whoever writes
+the same documents would lose every race until then. A transaction of ours sends its statements one behind the other,
+so one that has been idle for seconds belongs to nobody any more; should its owner wake, it finds itself aborted and
+begins again. Only transactions of the same database user are seen and ended, which needs no privilege.
+"""
+
+import asyncio
+
+from shared.plumbing.database import Client, Document
+from shared.plumbing.telemetry import logger
+
+IDLE_S = 5.0
+LOOK_AGAIN_S = 1.0
+log = logger("abandoned")
+
+
+class Abandoned:
+    """Looks for abandoned transactions, not more often than once in LOOK_AGAIN_S."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+        self._looked = float("-inf")
+
+    async def end(self) -> None:
+        """For who lost a race. Raises PyMongoError."""
+        now = asyncio.get_running_loop().time()
+        if now - self._looked < LOOK_AGAIN_S:
+            return
+        self._looked = now
+        idle: list[Document] = [
+            {"$currentOp": {"idleSessions": True}},
+            {"$match": {"type": "idleSession", "transaction.timeInactiveMicros": {"$gte": int(IDLE_S * 1e6)}}},
+            {"$project": {"lsid": 1}},
+        ]
+        found = [operation["lsid"]["id"] async for operation in await self._client.admin.aggregate(idle)]
+        if found:
+            log.warning("ending abandoned transactions", transactions=len(found))
+            await self._client.admin.command({"killSessions": [{"id": session} for session in found]})
