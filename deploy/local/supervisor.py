@@ -15,7 +15,7 @@ from deploy.local.trouble import CannotContinue
 LAUNCHER = Path(__file__).with_name("launch.py")
 PROBE_PAUSE = 0.1
 FIRST_DELAY, LONGEST_DELAY = 0.2, 10.0
-STEADY_AFTER = 30.0
+STEADY_AFTER = 5.0
 """Seconds of being ready after which a death counts as the first one again."""
 FALSE_STARTS = 3
 """A process that ends this often before it was ready even once will not get better by being started again."""
