@@ -29,6 +29,7 @@ COMMANDS = {
     "down": ("deploy.cli.up", "down", RUN),
     "status": ("deploy.cli.status", "status", RUN),
     "logs": ("deploy.cli.logs", "logs", RUN),
+    "dead-letters": ("deploy.cli.dead_letters", "dead_letters", RUN),
     "serve": ("deploy.cli.serve", "serve", RUN),
     "keys": ("deploy.cli.keys", "keys", RUN),
     "topics": ("deploy.cli.serve", "topics", RUN),

@@ -30,7 +30,7 @@ def demo(
     once: Annotated[bool, typer.Option("--once", help="Exit after the table; status 1 when a figure differs.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="With --once: print the table as JSON.")] = False,
 ) -> None:
-    """Play other companies' data and compare the figures with theirs."""
+    """Play other companies' data, compare the figures with theirs."""
     if as_json and not once:
         raise CannotContinue("--json goes with --once: a table that is followed by hours of running is no document.")
     ensure_jars()

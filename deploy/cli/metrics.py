@@ -1,5 +1,6 @@
 """`manyi metrics`: the numbers of the reporting service in the terminal."""
 
+import contextlib
 import os
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -10,6 +11,7 @@ from deploy.cli.up import DataOption
 from deploy.local.trouble import CannotContinue
 
 if TYPE_CHECKING:
+    import httpx
     from rich.table import Table
 
 
@@ -73,15 +75,21 @@ def ask(path: str, query: dict[str, str], url: str) -> Any:
         raise CannotContinue(
             f"The reporting service at {url} does not answer: see `manyi status` and `manyi logs reporting`."
         ) from error
+    if answer.is_success:
+        with contextlib.suppress(ValueError):
+            return answer.json()
+    raise CannotContinue(said_no(answer, "The reporting service"))
+
+
+def said_no(answer: "httpx.Response", who: str) -> str:
+    """A refusal as a sentence: from the problem document, if it is one."""
     try:
         said = answer.json()
     except ValueError:
         said = None
-    if answer.is_success and said is not None:
-        return said
     problem = said if isinstance(said, dict) else {}
     sentence = ". ".join(str(problem[part]).rstrip(".") for part in ("title", "detail", "action") if problem.get(part))
-    raise CannotContinue(f"{sentence or f'The reporting service answered {answer.status_code}'}.")
+    return f"{sentence or f'{who} answered {answer.status_code}'}."
 
 
 def table(answer: dict[str, Any]) -> "Table":

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from deploy.local.state import SystemState
 
 COUNTS = ("dead_letters", "parked", "early")
+MOST_SHOWN = 10
 
 
 def status(
@@ -51,6 +52,7 @@ def summary(state: "SystemState", answers: dict[str, dict[str, Any] | None]) -> 
     """
     lags: dict[str, list[int | None]] = {}
     counts = dict.fromkeys(COUNTS, 0)
+    waits: list[dict[str, Any]] = []
     services = {}
     for name, processes in state.instances.items():
         told = {process: answers[process] or {} for process in processes}
@@ -63,6 +65,7 @@ def summary(state: "SystemState", answers: dict[str, dict[str, Any] | None]) -> 
         for answer in told.values():
             for group, behind in answer.get("lag", {}).items():
                 lags.setdefault(group if group.startswith(name) else f"{name}-{group}", []).append(behind)
+        waits += [{"service": name, **one} for one in max((one.get("waiting", []) for one in told.values()), key=len)]
         for count in COUNTS:
             counts[count] += max(answer.get(count, 0) for answer in told.values())
     return {
@@ -71,9 +74,19 @@ def summary(state: "SystemState", answers: dict[str, dict[str, Any] | None]) -> 
         "mongo": state.mongo,
         "lag": {group: None if None in known else sum(filter(None, known)) for group, known in lags.items()},
         **counts,
+        "waiting": waits,
         "pid": state.pid,
         "data": state.data,
     }
+
+
+def waiting(entries: list[dict[str, Any]]) -> list[str]:
+    """Some of what is parked or early, a line each."""
+    lines = [
+        f"  {one['service']}: {one['state']} {one['type']} waits for {one['waits_for']} since {one['since']}"
+        for one in entries[:MOST_SHOWN]
+    ]
+    return [*lines, "  …"] if len(entries) > MOST_SHOWN else lines
 
 
 def table(report: dict[str, Any], state: "SystemState") -> "Table":
@@ -84,7 +97,7 @@ def table(report: dict[str, Any], state: "SystemState") -> "Table":
     aside = ", ".join(f"{report[count]:,} {count.replace('_', ' ')}" for count in COUNTS)
     page = Table(
         title=f"Manyi on {report['data']} (pid {report['pid']})",
-        caption=f"Lag: {lag}\nSet aside: {aside}",
+        caption="\n".join([f"Lag: {lag}", f"Set aside: {aside}", *waiting(report["waiting"])]),
         title_justify="left",
         caption_justify="left",
     )

@@ -32,7 +32,7 @@ def test(context: typer.Context) -> None:
 def check(
     fix: Annotated[bool, typer.Option("--fix", help="Let ruff format and repair what it can first.")] = False,
 ) -> None:
-    """Format, lint, types, import rules and the fast tests, in a minute."""
+    """Format, lint, types, import rules and the fast tests."""
     if fix:
         _run(["ruff", "check", "--fix", "--quiet", "."])
         _run(["ruff", "format", "--quiet", "."])

@@ -9,14 +9,18 @@ from services.reporting.views import facts, metric_list, metric_numbers, why
 from services.reporting.views.asking import Counting, Office
 from services.reporting.watermarks import Watermarks
 from shared.contracts.catalogue import CATALOGUE, dead_letters_topic, events_topic, watermarks_topic
+from shared.plumbing import dead_letter_routes
 from shared.plumbing.app import Service
 from shared.plumbing.clock import SystemClock
 from shared.plumbing.committer import BatchCommitter
 from shared.plumbing.counting import UNPROJECTED, Counter
-from shared.plumbing.database import open_client
-from shared.plumbing.keyring import LOOK_AT_KEYS_EVERY_S, ServiceSeal
+from shared.plumbing.database import Document, open_client
+from shared.plumbing.dead_letters import DeadLetters
+from shared.plumbing.keyring import LOOK_AT_KEYS_EVERY_S, ServiceSeal, open_keyring
 from shared.plumbing.listening import Hearing
+from shared.plumbing.quarantine import prepare_quarantine
 from shared.plumbing.reading import Reader
+from shared.plumbing.recounting import Recount, Recounting
 from shared.plumbing.relay import Relay
 from shared.plumbing.settings import Settings
 from shared.plumbing.shelves_mongo import MongoShelves
@@ -33,12 +37,19 @@ def build(settings: Settings) -> Service:
     topics = [events_topic(settings.topic_prefix, speaker) for speaker in ("customer", "survey", "feedback")]
     types = [entry.event for entry in CATALOGUE.values()]
     cuts = dimensions().cuts
-    countings, hearings, stores, prepare = {}, [], [], []
+    countings, hearings, stores, recounts = {}, [], [], []
+    prepare = [functools.partial(prepare_quarantine, database)]
     for definition in definitions():
         catalogue = catalogue_of(definition)
-        store = MongoStore(
-            client, database, seal, name=definition.set_name, owner=settings.instance or socket.gethostname()
+        open_store = functools.partial(
+            MongoStore,
+            client,
+            database,
+            seal,
+            name=definition.set_name,
+            owner=settings.instance or socket.gethostname(),
         )
+        store = open_store()
         reader = Reader(types, catalogue.projections, settings.local_zone)
         counter = Counter(reader, catalogue.projections, cuts, settings.local_zone)
         committer = BatchCommitter(counter, store, clock, max_dead_letters_in_a_row=settings.max_dead_letters_in_a_row)
@@ -46,15 +57,22 @@ def build(settings: Settings) -> Service:
         committer.ask_bounds_of(hearing.bounds)
         hearings.append(hearing)
         stores.append(store)
+        recounts.append(Recount(counter, open_store(), clock))
         shelves = [*(projection.name for projection in catalogue.projections), UNPROJECTED]
         prepare.append(functools.partial(store.prepare, shelves))
         countings[definition.label] = Counting(catalogue, MongoShelves(client, database, name=definition.set_name))
     office = Office(countings, cuts)
+    recounting = Recounting(database, recounts)
+    keyring = open_keyring(client, settings, seal)
+    letters = DeadLetters(database, keyring, clock, "reporting", dict.fromkeys(topics, recounting))
     watermarks = Watermarks(database, topics, hearings[-1].bounds)
     marks_topic = watermarks_topic(settings.topic_prefix)
 
     async def parked() -> int:
-        return sum([(await store.counts())["parked"] for store in stores])
+        return sum([await store.parked_records() for store in stores])
+
+    async def waiting(most: int) -> list[Document]:
+        return [gap for store in stores for gap in await store.gaps(most)][:most]
 
     async def look_at_logs() -> None:
         await watermarks.refresh_ends(lambda: hearings[-1].partitions(topics))
@@ -70,6 +88,7 @@ def build(settings: Settings) -> Service:
             metric_numbers.routes(office, watermarks, settings.local_zone),
             why.routes(office),
             facts.routes(office),
+            dead_letter_routes.routes(letters),
         ],
         hearings=[*hearings, Hearing("reporting-watermarks", [marks_topic], watermarks)],
         hears_types={
@@ -93,4 +112,5 @@ def build(settings: Settings) -> Service:
         prepare=prepare,
         chores={LOOK_AT_LOGS_EVERY_S: look_at_logs, LOOK_AT_KEYS_EVERY_S: seal.look_again},
         parked=parked,
+        waiting=waiting,
     )

@@ -30,13 +30,17 @@ from shared.plumbing.asyncapi import describe
 from shared.plumbing.database import Client, Database
 from shared.plumbing.listening import Hearing, listen
 from shared.plumbing.problems import PROBLEM_RESPONSES, StrictBodies, answer_problems
+from shared.plumbing.quarantine import open_letters
 from shared.plumbing.relay import Relay
 from shared.plumbing.settings import Settings
-from shared.plumbing.telemetry import configure_logging, logger
+from shared.plumbing.telemetry import SET_ASIDE, configure_logging, logger
 from shared.plumbing.tracing import sane_correlation
 from shared.plumbing.watchdog import beat, look_every, watch_hearing, watch_relay
 
 VERSION = "0.1.0"
+GAUGE_EVERY_S = 5.0
+MOST_SHOWN = 20
+"""Parked and early records that health names one by one."""
 LAG_WITHIN_S = 3.0
 """The client would wait for a broker that is away; health answers without its number instead."""
 log = logger("app")
@@ -61,6 +65,9 @@ class Service:
     chores: dict[float, Callable[[], Awaitable[object]]] = field(default_factory=dict)
     """Seconds between two runs → what to run in the background."""
     parked: Callable[[], Awaitable[int]] | None = None
+    """How many records wait for a missing revision."""
+    waiting: Callable[[int], Awaitable[list[dict[str, Any]]]] | None = None
+    """At most so many of what is parked or early: state, type, waits_for, since."""
 
 
 class Running:
@@ -101,6 +108,7 @@ class Running:
         if self.service.relay is not None:
             watch = partial(watch_relay, self.service.relay, self.service.client, stuck_after_s)
             self._spawn(self._repeat(look_every(stuck_after_s), watch))
+        self._spawn(self._repeat(GAUGE_EVERY_S, self._gauge))
 
     async def stop(self) -> None:
         for hearing in self.service.hearings:
@@ -143,6 +151,10 @@ class Running:
             except (PyMongoError, KafkaError, OSError) as error:
                 log.warning("chore failed, will run again", error=f"{type(error).__name__}: {error}")
 
+    async def _gauge(self) -> None:
+        for state, count in (await self.set_aside()).items():
+            SET_ASIDE.labels(state).set(count)
+
     async def checks(self) -> dict[str, str]:
         """What readiness depends on: name → `ok` or what is wrong."""
         found: dict[str, str] = {}
@@ -160,9 +172,17 @@ class Running:
             found["relay"] = self.service.relay.failing
         return found
 
+    async def set_aside(self) -> dict[str, int]:
+        """Records that are in no number yet: dead letters, parked (a revision is missing), early ones."""
+        database = self.service.database
+        return {
+            "dead_letters": await open_letters(database),
+            "parked": await self.service.parked() if self.service.parked else 0,
+            "early": await database["early"].estimated_document_count(),
+        }
+
     async def health(self) -> dict[str, Any]:
         """The numbers `manyi status` adds up."""
-        database = self.service.database
         lag: dict[str, int | None] = {}
         for hearing in self.service.hearings:
             try:
@@ -177,9 +197,8 @@ class Running:
             "version": VERSION,
             "ready": all(state == "ok" for state in (await self.checks()).values()),
             "lag": lag,
-            "dead_letters": await database["quarantine"].estimated_document_count(),
-            "parked": await self.service.parked() if self.service.parked else 0,
-            "early": await database["early"].estimated_document_count(),
+            **await self.set_aside(),
+            "waiting": await self.service.waiting(MOST_SHOWN) if self.service.waiting else [],
         }
 
     def asyncapi(self) -> dict[str, Any]:
@@ -245,9 +264,13 @@ def _operations(running: Running) -> APIRouter:
         checks = await running.checks()
         ready = all(state == "ok" for state in checks.values())
         response.status_code = 200 if ready else 503
-        return {"ready": ready, "checks": checks}
+        # Shown, but no reason to take a process out of service: any other one would have them set aside as well.
+        set_aside = await running.set_aside() if checks["mongo"] == "ok" else None
+        return {"ready": ready, "checks": checks, "set_aside": set_aside}
 
-    @router.get("/v1/health", summary="Lag by consumer group, dead letters, parked and early records")
+    @router.get(
+        "/v1/health", summary="Lag by consumer group, dead letters, parked and early records, and some of these"
+    )
     async def health() -> dict[str, Any]:
         return await running.health()
 

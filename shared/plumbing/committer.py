@@ -16,6 +16,7 @@ from shared.plumbing.crashing import point
 from shared.plumbing.listening import Batch
 from shared.plumbing.plan import Outcome, Plan
 from shared.plumbing.store import Cursor, CursorMoved, Interrupted, Move, Store
+from shared.plumbing.streak import Streak
 from shared.plumbing.telemetry import COUNTED, QUARANTINED, logger
 
 Bounds: TypeAlias = Callable[[Collection[TopicPartition]], Awaitable[Mapping[TopicPartition, tuple[int, int]]]]
@@ -35,10 +36,6 @@ class LogBroken(Exception):
     """Topic and cursor do not fit together; going on would count wrongly. The message says what to do."""
 
 
-class TooManyDeadLetters(Exception):
-    """So much poison in a row that the fault is more likely ours; nothing of it was set aside."""
-
-
 class BatchCommitter:
     """Counts what it hears, exactly once in effect. One instance per consumer; the `Listener` of a subscription."""
 
@@ -54,12 +51,11 @@ class BatchCommitter:
         self._counter = counter
         self._store = store
         self._clock = clock
-        self._max_poison = max_dead_letters_in_a_row
+        self._streak = Streak(max_dead_letters_in_a_row)
         self._bounds = bounds
         self._cursors: dict[TopicPartition, Cursor] = {}
         self._rewound: dict[TopicPartition, int] = {}
         self._generation = 0
-        self._poison_in_a_row = 0
 
     def ask_bounds_of(self, bounds: Bounds) -> None:
         """Tell where a log's first offset and end can be asked; from then on each claim checks them."""
@@ -142,7 +138,7 @@ class BatchCommitter:
         self, in_hand: Mapping[TopicPartition, list[Handed]], offsets: Mapping[TopicPartition, int]
     ) -> Outcome:
         handed = [item for items in in_hand.values() for item in items]
-        poison_in_a_row = self._poison_after(handed)
+        streak = self._streak.after((_place(item), item.unreadable) for item in handed)
         point("committer.read")
         pages = await self._store.pages(wanted(self._counter, handed))
         to_open = waiting(pages)
@@ -160,24 +156,11 @@ class BatchCommitter:
         point("committer.commit")
         await self._store.commit(moves, outcome.writes)
         point("committer.committed")
-        self._poison_in_a_row = poison_in_a_row
+        self._streak.goes_on(streak)
         if generation == self._generation:
             for place, move in moves.items():
-                self._cursors[place] = Cursor(move.next, move.was.epoch, move.recorded)
+                self._cursors[place] = Cursor(move.next, move.epoch, move.recorded)
         return outcome
-
-    def _poison_after(self, handed: list[Handed]) -> int:
-        """Length of the run of poison the batch ends with. Raises TooManyDeadLetters."""
-        run = self._poison_in_a_row
-        for item in handed:
-            run = run + 1 if item.heard is None else 0
-            if run > self._max_poison:
-                raise TooManyDeadLetters(
-                    f"more than {self._max_poison} unreadable records in a row, the last one "
-                    f"{item.record.topic}/{item.record.partition}/{item.record.offset}: {item.unreadable}; "
-                    "find out whether the speaker or this version is wrong, or raise MANYI_MAX_DEAD_LETTERS_IN_A_ROW"
-                )
-        return run
 
     def _tell(self, outcome: Outcome) -> None:
         for topic, count in outcome.counted.items():
@@ -190,6 +173,10 @@ class BatchCommitter:
             QUARANTINED.labels(letter.letter.topic).inc()
         for letter in outcome.writes.quarantine[:MOST_TOLD]:
             log.warning("record quarantined", place=letter.letter.place, reason=letter.reason)
+
+
+def _place(item: Handed) -> str:
+    return f"{item.record.topic}/{item.record.partition}/{item.record.offset}"
 
 
 def _check(place: TopicPartition, cursor: Cursor, start: int, end: int) -> None:

@@ -8,7 +8,7 @@ the states and events they belong to, so a crash can neither lose nor double one
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any, Literal
 from zoneinfo import ZoneInfo
@@ -17,20 +17,23 @@ from pydantic import ValidationError
 from pymongo import DeleteOne, InsertOne, UpdateOne
 
 from shared.contracts.decision import Invalid, Refusal, TooEarly
+from shared.contracts.envelope import moment_text
 from shared.contracts.intake import Intake
 from shared.plumbing.cloudevents import CloudEvent, Malformed, problems_of, read_kafka, read_structured
 from shared.plumbing.database import Document
+from shared.plumbing.dead_letters import Retried, Settled
 from shared.plumbing.hiding import open_payloads
 from shared.plumbing.identity import Identity
 from shared.plumbing.journal import Cause, Draft, Ledger, Stale, Task
 from shared.plumbing.listening import Batch, Offsets, Record
-from shared.plumbing.settling import Unread, set_aside, settle
+from shared.plumbing.quarantine import DeadLetter, Headers, set_aside
+from shared.plumbing.settling import settle
+from shared.plumbing.streak import Streak
 from shared.plumbing.telemetry import TAKEN, logger
 from shared.plumbing.tracing import sane_correlation, sane_trace
 
 Outcome = Literal["accepted", "duplicate", "early", "rejected"]
 Tallies = Counter[tuple[str, str, str]]
-QUARANTINE_DAYS = 30
 LONGEST_SOURCE = 200
 """Characters of a source: it becomes a dimension of every fact."""
 SWEPT_AT_ONCE = 10_000
@@ -74,7 +77,9 @@ class _Item:
 
     place: str
     arrived: datetime
-    raw: bytes
+    raw: bytes | None
+    key: bytes | None = None
+    headers: Headers = ()
     event: CloudEvent | None = None
     task: Task[Any] | None = None
     receipt_id: str = ""
@@ -87,6 +92,8 @@ class _Item:
     """(collection, subject) whose change lets an early one be decided again."""
     waited: tuple[str, str] | None = None
     """What the early record stored before this batch waits for."""
+    receipted: bool = False
+    """Whether its own receipt is there already: it was rejected once and is tried again."""
 
     @property
     def source(self) -> str:
@@ -96,35 +103,51 @@ class _Item:
     def type(self) -> str:
         return self.event.type if self.event else "?"
 
+    @property
+    def unread(self) -> str | None:
+        """Why it could not be understood."""
+        return self.reason if self.task is None else None
+
 
 class IntakeDesk:
     """Takes foreign events in batches, from a topic or over HTTP. One service has one."""
 
-    def __init__(self, ledger: Ledger, identity: Identity, understood: Sequence[Understood], shard: str) -> None:
+    NAME = "intake"
+    """As a subscriber."""
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        identity: Identity,
+        understood: Sequence[Understood],
+        *,
+        shard: str,
+        max_dead_letters_in_a_row: int,
+    ) -> None:
         """`shard` keeps the tallies of several processes apart, so that they never wait for one another."""
         self._ledger = ledger
         self._database = ledger.database
         self._identity = identity
         self._understood = {item.data.TYPE: item for item in understood}
         self._shard = shard
+        self._streak = Streak(max_dead_letters_in_a_row)
         self._swept_to = ""
 
     async def prepare(self) -> None:
-        """Indexes of receipts, early records and quarantine; safe to repeat."""
+        """Indexes of receipts and early records; safe to repeat."""
         await self._database["receipts"].create_index(
             "identity", unique=True, partialFilterExpression={"identity": {"$exists": True}}
         )
         await self._database["early"].create_index("waits")
-        for collection in ("early", "quarantine"):
-            await self._database[collection].create_index("person", sparse=True)
-        await self._database["quarantine"].create_index("received", expireAfterSeconds=QUARANTINE_DAYS * 86_400)
-        await self._database["quarantine"].create_index([("source", 1), ("received", 1)])
+        await self._database["early"].create_index("person", sparse=True)
         await self._database["tallies"].create_index("source")
 
     async def take(self, batch: Batch) -> Offsets:
-        """Listener: take one poll of the intake topic."""
-        items = [self._read(record) for records in batch.values() for record in records]
+        """Listener: take one poll of the intake topic. Raises TooManyDeadLetters, Stale and database errors."""
+        items = [self._read(_item(record)) for records in batch.values() for record in records]
+        streak = self._streak.after((item.place, item.unread) for item in items)
         await settle(items, self._attempt)
+        self._streak.goes_on(streak)
         return {partition: records[-1].offset + 1 for partition, records in batch.items()}
 
     def forget(self) -> None:
@@ -137,15 +160,33 @@ class IntakeDesk:
         for event in events:
             body = event.model_dump_json(exclude_none=True).encode()
             place = f"http/{self._identity.of('http', event.source, body.decode())}"
-            items.append(self._understand(_Item(place, now, body, event)))
+            items.append(self._understand(_Item(place, now, body, event=event)))
         await settle(items, self._attempt)
         return [Receipt(item.event.id if item.event else None, item.type, item.outcome, item.reason) for item in items]
 
-    def _read(self, record: Record) -> _Item:
-        arrived = datetime.fromtimestamp(record.timestamp / 1000, self._ledger.clock.now().tzinfo)
-        item = _Item(f"{record.topic}/{record.partition}/{record.offset}", arrived, record.value or b"")
+    async def retry(self, letter: DeadLetter, settled: Settled) -> Retried:
+        """Take a rejected event as if it had just come; what is rejected again changes nothing.
+
+        Raises Stale, also when somebody else settled the letter meanwhile.
+        """
+        item = self._read(_Item(letter.place, letter.arrived, letter.value, letter.key, letter.headers))
+        if item.unread is not None:
+            return Retried("rejected", item.unread)
+        item.receipted = letter.event is not None
+        draft, waiting, now = await self._decided([item])
+        if item.outcome == "rejected":
+            return Retried(item.outcome, item.reason)
+        tallies: Tallies = Counter({(letter.source, letter.tallied, "rejected"): -1})
+        self._write(draft, [item], tallies, now)
+        self._write_awakened(draft, waiting, tallies, now)
+        self._write_tallies(draft, tallies)
+        draft.write("quarantine", settled(item.outcome))
+        await self._ledger.commit(draft)
+        return Retried(item.outcome, item.reason)
+
+    def _read(self, item: _Item) -> _Item:
         try:
-            item.event = read_kafka(record.headers, record.value)
+            item.event = read_kafka(item.headers, item.raw)
         except Malformed as error:
             item.outcome, item.reason = "rejected", str(error)
             return item
@@ -181,6 +222,17 @@ class IntakeDesk:
         return item
 
     async def _attempt(self, items: Sequence[_Item]) -> None:
+        draft, waiting, now = await self._decided(items)
+        tallies: Tallies = Counter()
+        self._write(draft, items, tallies, now)
+        self._write_awakened(draft, waiting, tallies, now)
+        self._write_tallies(draft, tallies)
+        await self._ledger.commit(draft)
+        for item in items:
+            TAKEN.labels(item.type if item.task else "unknown", item.outcome).inc()
+
+    async def _decided(self, items: Sequence[_Item]) -> tuple[Draft, list[_Item], datetime]:
+        """A draft in which every item is decided, what waited for them too; and the moment that was now."""
         for item in items:
             if item.task is not None:
                 item.outcome, item.reason = "accepted", None
@@ -190,22 +242,16 @@ class IntakeDesk:
         await self._ledger.load(draft, [item.task for item in (*items, *waiting) if item.task is not None])
         now = self._ledger.clock.now()
         self._decide_all(draft, items, waiting, now)
-        tallies: Tallies = Counter()
-        self._write(draft, items, tallies, now)
-        self._write_awakened(draft, waiting, tallies, now)
-        self._write_tallies(draft, tallies)
-        await self._ledger.commit(draft)
-        for item in items:
-            TAKEN.labels(item.type if item.task else "unknown", item.outcome).inc()
+        return draft, waiting, now
 
     async def _mark_duplicates(self, items: Sequence[_Item]) -> None:
-        ids = [item.receipt_id for item in items if item.receipt_id]
+        ids = [item.receipt_id for item in items if item.receipt_id and not item.receipted]
         identities = [item.identity for item in items if item.identity]
         seen: set[str] = set()
         query = (
             {"$or": [{"_id": {"$in": ids}}, {"identity": {"$in": identities}}]} if identities else {"_id": {"$in": ids}}
         )
-        if ids:
+        if ids or identities:
             async for receipt in self._database["receipts"].find(query, {"identity": 1}):
                 seen.update(filter(None, (receipt["_id"], receipt.get("identity"))))
         # What is no CloudEvent has no receipt; its place in the quarantine tells that it was counted.
@@ -234,7 +280,7 @@ class IntakeDesk:
         ]
 
     def _awakened(self, document: Document, raw: bytes) -> _Item:
-        item = _Item(document["place"], document["arrived"], raw, read_structured(raw), waiting=True)
+        item = _Item(document["place"], document["arrived"], raw, event=read_structured(raw), waiting=True)
         item.waited = (document["collection"], document["waits"])
         return self._understand(item)
 
@@ -306,7 +352,10 @@ class IntakeDesk:
             receipt: Document = {"_id": item.receipt_id, "at": now}
             if item.identity and item.outcome != "rejected":
                 receipt["identity"] = item.identity
-            draft.write("receipts", InsertOne(receipt))
+            if item.receipted:
+                draft.write("receipts", UpdateOne({"_id": item.receipt_id}, {"$set": receipt}))
+            else:
+                draft.write("receipts", InsertOne(receipt))
             if item.outcome == "early" and item.event is not None:
                 body = item.event.model_dump_json(exclude_none=True).encode()
                 early: Document = {
@@ -340,9 +389,22 @@ class IntakeDesk:
             draft.write("tallies", UpdateOne({"_id": name}, change, upsert=True))
 
     def _quarantine(self, draft: Draft, item: _Item, now: datetime) -> None:
-        event = item.event.id if item.event else None
-        person = _person(draft, item)
-        set_aside(draft, Unread(item.place, item.raw, item.reason, item.source, item.type, event, person), now)
+        letter = DeadLetter(
+            item.place,
+            self.NAME,
+            item.reason,
+            now,
+            item.arrived,
+            item.raw,
+            item.key,
+            item.headers,
+            item.source,
+            item.type,
+            item.event.id if item.event else None,
+            item.type if item.type in self._understood else "unknown",
+            _person(draft, item),
+        )
+        set_aside(draft, letter)
 
     async def sweep(self) -> int:
         """Decide early records again for which what they wait for changed unnoticed; returns how many moved.
@@ -395,6 +457,19 @@ class IntakeDesk:
             return 0
         return sum(item.outcome != "early" for item in waiting)
 
+    async def early(self, most: int) -> list[dict[str, Any]]:
+        """Some of what waits: for which subject, since when."""
+        found = self._database["early"].find({}, {"sealed": 0}).sort("_id", 1).limit(most)
+        return [
+            {
+                "state": "early",
+                "type": document["type"],
+                "waits_for": f"{document['collection']}/{document['waits']}",
+                "since": moment_text(document["arrived"]),
+            }
+            async for document in found
+        ]
+
     async def totals(self, source: str) -> dict[str, Any]:
         """Counts of one source by type and outcome since for ever, and its latest rejects (without payload)."""
         types: dict[str, dict[str, int]] = {}
@@ -402,9 +477,9 @@ class IntakeDesk:
             counts = types.setdefault(tally["type"], dict.fromkeys(("accepted", "duplicate", "early", "rejected"), 0))
             counts[tally["outcome"]] += tally["count"]
         rejects = [
-            {"id": document.get("event"), "type": document["type"], "reason": document["reason"]}
+            {"id": document["event"], "type": document["type"], "reason": document["reason"]}
             async for document in self._database["quarantine"]
-            .find({"source": source}, {"sealed": 0})
+            .find({"source": source, "verdict": {"$ne": "retried"}}, {"sealed": 0})
             .sort("received", -1)
             .limit(1000)
         ]
@@ -417,6 +492,12 @@ def _person(draft: Draft, item: _Item) -> str | None:
     if item.task is None:
         return None
     return draft.now[item.task.aggregate.collection, item.task.subject].key or item.task.person
+
+
+def _item(record: Record) -> _Item:
+    arrived = datetime.fromtimestamp(record.timestamp / 1000, UTC)
+    place = f"{record.topic}/{record.partition}/{record.offset}"
+    return _Item(place, arrived, record.value, record.key, record.headers)
 
 
 def _wait(draft: Draft, item: _Item) -> Document:

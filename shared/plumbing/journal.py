@@ -117,8 +117,10 @@ class Draft:
         self.hidden: list[Hidden] = []
         self.forgotten: list[Task[Any]] = []
 
-    def write(self, collection: str, operation: InsertOne[Document] | DeleteOne | UpdateOne) -> None:
-        """Another document of the same transaction. A delete that finds nothing makes the commit Stale."""
+    def write(
+        self, collection: str, operation: InsertOne[Document] | DeleteOne | UpdateOne | ReplaceOne[Document]
+    ) -> None:
+        """Another document of the same transaction. A delete or replacement that finds nothing makes it Stale."""
         self.extra.setdefault(collection, []).append(operation)
 
     def hide(

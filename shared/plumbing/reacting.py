@@ -8,7 +8,7 @@ before Kafka is told of the offsets.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from pydantic import ValidationError
@@ -16,10 +16,12 @@ from pydantic import ValidationError
 from shared.contracts.decision import Refusal, TooEarly
 from shared.contracts.envelope import Envelope, Event
 from shared.plumbing.cloudevents import Malformed, parse_json, problems_of
-from shared.plumbing.committer import TooManyDeadLetters
+from shared.plumbing.dead_letters import Retried, Settled
 from shared.plumbing.journal import Cause, Draft, Ledger, Task
 from shared.plumbing.listening import Batch, Offsets, Record
-from shared.plumbing.settling import Unread, set_aside, settle
+from shared.plumbing.quarantine import DeadLetter, set_aside
+from shared.plumbing.settling import settle
+from shared.plumbing.streak import Streak
 from shared.plumbing.telemetry import logger
 
 log = logger("reacting")
@@ -47,7 +49,9 @@ class _Item:
     """One record on its way through a batch."""
 
     place: str
-    raw: bytes
+    arrived: datetime
+    key: bytes | None
+    value: bytes | None
     told: Told | None = None
     unread: str | None = None
     type: str = "?"
@@ -60,24 +64,34 @@ class Reaction:
     def __init__(self, ledger: Ledger, reacting: Reacting, max_dead_letters_in_a_row: int) -> None:
         self._ledger = ledger
         self._reacting = reacting
-        self._max_poison = max_dead_letters_in_a_row
-        self._poison_in_a_row = 0
+        self._streak = Streak(max_dead_letters_in_a_row)
 
     async def take(self, batch: Batch) -> Offsets:
         """Act on one poll. Raises TooManyDeadLetters, Stale and database errors; then it is called again."""
-        items = [self._read(record) for records in batch.values() for record in records]
-        poison = self._poison_after(items)
+        items = [self._read(_item(record)) for records in batch.values() for record in records]
+        streak = self._streak.after((item.place, item.unread) for item in items)
         await settle([item for item in items if item.told is not None or item.unread is not None], self._attempt)
-        self._poison_in_a_row = poison
+        self._streak.goes_on(streak)
         return {partition: records[-1].offset + 1 for partition, records in batch.items()}
 
     def forget(self) -> None:
         """Nothing is assumed about partitions here: what was created tells what was heard."""
 
-    def _read(self, record: Record) -> _Item:
-        item = _Item(f"{record.topic}/{record.partition}/{record.offset}", record.value or b"")
+    async def retry(self, letter: DeadLetter, settled: Settled) -> Retried:
+        """Act on a dead letter as if it had just come. Raises Stale, also when somebody else settled it meanwhile."""
+        item = self._read(_Item(letter.place, letter.arrived, letter.key, letter.value))
+        now = self._ledger.clock.now()
+        draft = await self._load([item], now)
+        reason = item.unread or self._decide(draft, item, now)
+        if reason is not None:
+            return Retried("rejected", reason)
+        draft.write("quarantine", settled("accepted"))
+        await self._ledger.commit(draft)
+        return Retried("accepted")
+
+    def _read(self, item: _Item) -> _Item:
         try:
-            envelope = _envelope(record)
+            envelope = _envelope(item)
             item.type = envelope.type
             if envelope.type == self._reacting.hears.TYPE:
                 item.told = Told(envelope, self._reacting.hears.model_validate(envelope.data))
@@ -87,32 +101,37 @@ class Reaction:
             item.unread = problems_of(error)
         return item
 
-    def _poison_after(self, items: Sequence[_Item]) -> int:
-        """How many in a row stand at the end. Raises TooManyDeadLetters when there were ever more than allowed."""
-        in_a_row = self._poison_in_a_row
-        for item in items:
-            in_a_row = in_a_row + 1 if item.unread is not None else 0
-            if in_a_row > self._max_poison:
-                raise TooManyDeadLetters(
-                    f"{in_a_row} records in a row cannot be read, the last at {item.place}: {item.unread}; "
-                    "nothing of it was set aside, since the fault is more likely ours"
-                )
-        return in_a_row
-
     async def _attempt(self, items: Sequence[_Item]) -> None:
         now = self._ledger.clock.now()
-        draft = Draft()
-        for item in items:
-            item.task = None if item.told is None else self._reacting.react(item.told, now)
-        await self._ledger.load(draft, [item.task for item in items if item.task is not None])
+        draft = await self._load(items, now)
         for item in items:
             reason = item.unread or self._decide(draft, item, now)
             if reason is not None:
                 log.warning("record set aside", reaction=self._reacting.name, place=item.place, reason=reason)
-                told = item.told.envelope if item.told is not None else None
-                source, event = (told.source, told.id) if told is not None else ("?", None)
-                set_aside(draft, Unread(item.place, item.raw, reason, source, item.type, event), now)
+                set_aside(draft, self._dead_letter(item, reason, now))
         await self._ledger.commit(draft)
+
+    async def _load(self, items: Sequence[_Item], now: datetime) -> Draft:
+        draft = Draft()
+        for item in items:
+            item.task = None if item.told is None else self._reacting.react(item.told, now)
+        await self._ledger.load(draft, [item.task for item in items if item.task is not None])
+        return draft
+
+    def _dead_letter(self, item: _Item, reason: str, now: datetime) -> DeadLetter:
+        told = item.told.envelope if item.told is not None else None
+        return DeadLetter(
+            item.place,
+            self._reacting.name,
+            reason,
+            now,
+            item.arrived,
+            item.value,
+            item.key,
+            source=told.source if told is not None else "?",
+            type=item.type,
+            event=told.id if told is not None else None,
+        )
 
     def _decide(self, draft: Draft, item: _Item, now: datetime) -> str | None:
         """Note what follows; or answer the reason why nothing can, for the record to be set aside with it."""
@@ -131,14 +150,19 @@ class Reaction:
         return None
 
 
-def _envelope(record: Record) -> Envelope:
+def _item(record: Record) -> _Item:
+    arrived = datetime.fromtimestamp(record.timestamp / 1000, UTC)
+    return _Item(f"{record.topic}/{record.partition}/{record.offset}", arrived, record.key, record.value)
+
+
+def _envelope(item: _Item) -> Envelope:
     """The envelope of one of our own events, distrusted all the same. Raises Malformed and ValidationError."""
-    if record.value is None:
+    if item.value is None:
         raise Malformed("the record has no value")
-    content = parse_json(record.value)
+    content = parse_json(item.value)
     if not isinstance(content, dict):
         raise Malformed("an event is a JSON object")
     envelope = Envelope.model_validate(content)
-    if record.key != envelope.partitionkey.encode():
+    if item.key != envelope.partitionkey.encode():
         raise Malformed("the record's key is not the event's partitionkey")
     return envelope

@@ -9,16 +9,19 @@ from fastapi import APIRouter, Request
 from pydantic import BaseModel
 
 from shared.contracts.catalogue import dead_letters_topic, events_topic, watermarks_topic
+from shared.plumbing import dead_letter_routes
 from shared.plumbing.app import Service
 from shared.plumbing.clock import SystemClock
 from shared.plumbing.cloudevents import read_http
 from shared.plumbing.commands import prepare_commands
 from shared.plumbing.database import open_client
+from shared.plumbing.dead_letters import DeadLetters, Retrying
 from shared.plumbing.identity import Identity
 from shared.plumbing.intake import IntakeDesk, Understood
 from shared.plumbing.journal import Ledger
 from shared.plumbing.keyring import LOOK_AT_KEYS_EVERY_S, ServiceSeal, open_keyring
 from shared.plumbing.listening import Hearing
+from shared.plumbing.quarantine import prepare_quarantine
 from shared.plumbing.relay import Relay
 from shared.plumbing.settings import Settings, secret
 
@@ -52,7 +55,13 @@ class Speaking:
 
     def intake_desk(self, understood: Sequence[Understood]) -> IntakeDesk:
         """The one desk that takes foreign events in, from the topic and over HTTP."""
-        self._desk = IntakeDesk(self.ledger, self.identity, understood, shard=uuid.uuid4().hex[:8])
+        self._desk = IntakeDesk(
+            self.ledger,
+            self.identity,
+            understood,
+            shard=uuid.uuid4().hex[:8],
+            max_dead_letters_in_a_row=self.settings.max_dead_letters_in_a_row,
+        )
         return self._desk
 
     def service(
@@ -69,26 +78,36 @@ class Speaking:
         ready: list[Callable[[], Awaitable[None]]] = [
             self.ledger.prepare,
             functools.partial(prepare_commands, self.ledger),
+            functools.partial(prepare_quarantine, self.database),
             *prepare,
         ]
         repeated = {**chores, LOOK_AT_KEYS_EVERY_S: self.seal.look_again}
+        takers: dict[str, Retrying] = {
+            topic: hearing.listener
+            for hearing in hearings
+            for topic in hearing.topics
+            if isinstance(hearing.listener, Retrying)
+        }
         intake = []
         if self._desk is not None:
             ready.append(self._desk.prepare)
             repeated[SWEEP_EVERY_S] = self._desk.sweep
             intake.append(intake_routes(self._desk))
+            takers["http"] = self._desk
+        letters = DeadLetters(self.database, self.keyring, self.clock, self.name, takers)
         return Service(
             name=self.name,
             settings=self.settings,
             client=self.client,
             database=self.database,
             description=description,
-            routers=[*intake, *routers],
+            routers=[*intake, *routers, dead_letter_routes.routes(letters)],
             hearings=hearings,
             hears_types=hears_types,
             relay=self.relay,
             prepare=ready,
             chores=repeated,
+            waiting=None if self._desk is None else self._desk.early,
         )
 
 

@@ -36,6 +36,15 @@ class Move:
     next: int
     recorded: datetime | None
 
+    @property
+    def epoch(self) -> int:
+        """A step on the spot (a dead letter counted after all) ends its epoch.
+
+        A write that changes nothing would not conflict with a claim made meanwhile, and the one who made it would go
+        on from pages read before this step.
+        """
+        return self.was.epoch if self.next != self.was.next else self.was.epoch + 1
+
 
 @dataclass(frozen=True)
 class First:

@@ -68,7 +68,7 @@ class MemoryStore:
         if moved:
             raise CursorMoved(moved)
         for place, move in moves.items():
-            self._cursors[place] = Cursor(move.next, move.was.epoch, move.recorded)
+            self._cursors[place] = Cursor(move.next, move.epoch, move.recorded)
         for shelf, pages in writes.new.items():
             for page in pages:
                 if page.subject in self.shelves.setdefault(shelf, {}):

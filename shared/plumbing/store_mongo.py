@@ -11,13 +11,15 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from aiokafka import TopicPartition
-from pymongo import InsertOne, ReplaceOne, ReturnDocument, UpdateOne
+from pymongo import InsertOne, ReplaceOne, ReturnDocument
 from pymongo.errors import CollectionInvalid, DuplicateKeyError, OperationFailure, PyMongoError
 from pymongo.read_concern import ReadConcern
 
+from shared.contracts.envelope import moment_text
 from shared.plumbing.cells import Sums
 from shared.plumbing.crashing import point
 from shared.plumbing.database import MAJORITY, SNAPSHOT, Client, Collection, Database, Document, Session
+from shared.plumbing.quarantine import DeadLetter, setting_aside
 from shared.plumbing.sealing import Seal
 from shared.plumbing.store import Cursor, CursorMoved, Interrupted, Kept, Move, Page, Parked, Quarantined, Writes
 from shared.plumbing.store_documents import (
@@ -139,18 +141,29 @@ class MongoStore:
         """Give the session back; a commit under way is aborted."""
         await self._drop_session()
 
-    async def counts(self) -> dict[str, int]:
-        """How much waits for a person: quarantined and parked records."""
-        return {
-            "dead_letters": await self._database["quarantine"].estimated_document_count(),
-            "parked": await self._of("parked").estimated_document_count(),
-        }
+    async def parked_records(self) -> int:
+        """How many wait for a missing revision."""
+        return await self._of("parked").estimated_document_count()
+
+    async def gaps(self, most: int) -> list[Document]:
+        """Subjects with a missing revision: those of the first `most` parked records, each with its first one."""
+        found: dict[str, Document] = {}
+        async for document in self._of("parked").find({}, {"received": 1}).sort("_id", 1).limit(most):
+            key = document["_id"]
+            gap = {
+                "state": "parked",
+                "type": self._name,
+                "waits_for": f"{key['shelf']}/{key['subject']} before revision {key['revision']}",
+                "since": moment_text(document["received"]),
+            }
+            found.setdefault(f"{key['shelf']}/{key['subject']}", gap)
+        return list(found.values())
 
     async def _move(self, moves: Mapping[TopicPartition, Move], session: Session) -> None:
         updates = [
             {
                 "q": {"_id": place_name(place), "epoch": move.was.epoch, "next": move.was.next},
-                "u": {"$set": {"next": move.next, "recorded": move.recorded}},
+                "u": {"$set": {"next": move.next, "recorded": move.recorded, "epoch": move.epoch}},
             }
             for place, move in moves.items()
         ]
@@ -191,10 +204,7 @@ class MongoStore:
             )
         if writes.quarantine:
             await self._database["quarantine"].bulk_write(
-                [
-                    UpdateOne({"_id": letter.letter.place}, {"$setOnInsert": self._quarantined(letter)}, upsert=True)
-                    for letter in writes.quarantine
-                ],
+                [setting_aside(self._seal, self._dead_letter(letter)) for letter in writes.quarantine],
                 session=session,
             )
 
@@ -241,8 +251,9 @@ class MongoStore:
         )
         return Parked(key["shelf"], key["subject"], key["revision"], document["event"], letter, document["received"])
 
-    def _quarantined(self, letter: Quarantined) -> Document:
-        return {"reason": letter.reason, "received": letter.received, **self._sealed(letter.letter)}
+    def _dead_letter(self, quarantined: Quarantined) -> DeadLetter:
+        kept, received = quarantined.letter, quarantined.received
+        return DeadLetter(kept.place, self._name, quarantined.reason, received, received, kept.value, kept.key)
 
     def _sealed(self, letter: Kept) -> Document:
         """Events carry no personal data, but what cannot be read may be anything."""

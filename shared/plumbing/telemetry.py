@@ -10,6 +10,7 @@ TAKEN = Counter("manyi_intake_total", "Intake events by outcome", ["type", "outc
 RELAYED = Counter("manyi_relayed_total", "Journal events acknowledged by Kafka", ["topic"])
 COUNTED = Counter("manyi_projected_total", "Records behind the cursors", ["topic"])
 QUARANTINED = Counter("manyi_quarantined_total", "Records that could not be read", ["topic"])
+SET_ASIDE = Gauge("manyi_set_aside", "Records in no number yet: dead letters, parked, early", ["state"])
 LAG = Gauge("manyi_lag", "Records not yet taken, by consumer group", ["group"])
 BATCH_SECONDS = Histogram("manyi_batch_seconds", "One batch from hand-over to commit", ["group"])
 

@@ -17,7 +17,7 @@ from shared.contracts.catalogue import CATALOGUE
 from shared.contracts.feedback import CaseClosed, ComplaintOpened
 from shared.contracts.survey import Answer, CampaignClosed, SurveyResponded
 from shared.plumbing.clock import ManualClock
-from shared.plumbing.committer import BatchCommitter, LogBroken, TooManyDeadLetters
+from shared.plumbing.committer import BatchCommitter, LogBroken
 from shared.plumbing.counting import UNPROJECTED, Counter
 from shared.plumbing.database import open_client
 from shared.plumbing.reading import Reader
@@ -26,6 +26,7 @@ from shared.plumbing.shelves_mongo import MongoShelves
 from shared.plumbing.store import Interrupted, Shelves, Store
 from shared.plumbing.store_memory import MemoryStore
 from shared.plumbing.store_mongo import MongoStore
+from shared.plumbing.streak import TooManyDeadLetters
 from tests.support.stack import RealStack
 from tests.support.telling import NOON, Teller, letter
 

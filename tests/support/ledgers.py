@@ -184,9 +184,10 @@ async def ledger(stack: RealStack, namespace: Namespace) -> AsyncIterator[Ledger
         await client.close()
 
 
-async def desk(of: Ledger, understood: Sequence[Understood] = UNDERSTOOD) -> IntakeDesk:
+async def desk(of: Ledger, understood: Sequence[Understood] = UNDERSTOOD, cap: int = 100) -> IntakeDesk:
     """A prepared intake desk on the ledger."""
-    found = IntakeDesk(of, Identity(b"\x05" * 32), understood, shard="test")
+    identity = Identity(b"\x05" * 32)
+    found = IntakeDesk(of, identity, understood, shard="test", max_dead_letters_in_a_row=cap)
     await found.prepare()
     return found
 

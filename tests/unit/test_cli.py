@@ -8,7 +8,7 @@ import pytest
 from rich.console import Console
 from typer.testing import CliRunner
 
-from deploy.cli import logs, metrics, status
+from deploy.cli import dead_letters, logs, metrics, status
 from deploy.cli.__main__ import COMMANDS, door
 from deploy.cli.demo import in_background
 from deploy.cli.live_numbers import Watched, headlines, numbers_table
@@ -113,6 +113,22 @@ def test_a_scale_that_is_none_is_refused(wish: str) -> None:
 def test_a_scale_is_said_once() -> None:
     with pytest.raises(CannotContinue, match="names reporting twice"):
         scale_of(["reporting=3", "reporting=2"])
+
+
+def test_status_names_some_of_what_waits() -> None:
+    gap = {"state": "parked", "type": "standard-1", "waits_for": "cases/k before revision 3", "since": "2026-03-01"}
+    answers = {"customer": {**CUSTOMER, "waiting": [gap] * 12}, "customer-2": SECOND, "survey": None}
+    report = status.summary(STATE, answers)
+    assert report["waiting"][0] == {"service": "customer", **gap}
+    lines = status.waiting(report["waiting"])
+    assert lines[0] == "  customer: parked standard-1 waits for cases/k before revision 3 since 2026-03-01"
+    assert (len(lines), lines[-1]) == (11, "  …")
+
+
+@pytest.mark.parametrize("name", ["intake/0/1", "customer:", ":intake/0/1"])
+def test_a_letter_is_named_with_its_service(name: str, tmp_path: Path) -> None:
+    with pytest.raises(CannotContinue):
+        dead_letters.found(name, tmp_path)
 
 
 def test_slices_become_the_apis_parameters() -> None:

@@ -8,12 +8,12 @@ from aiokafka import ConsumerRecord, TopicPartition
 
 from shared.contracts.survey import SurveyResponded
 from shared.plumbing.clock import ManualClock
-from shared.plumbing.committer import TooManyDeadLetters
 from shared.plumbing.database import open_client
 from shared.plumbing.journal import Ledger
 from shared.plumbing.keyring import Keyring
 from shared.plumbing.reacting import Reacting, Reaction
 from shared.plumbing.sealing import BlindIndex, Seal
+from shared.plumbing.streak import TooManyDeadLetters
 
 PLACE = TopicPartition("survey-events", 0)
 OTHER = (
