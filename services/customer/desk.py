@@ -19,7 +19,9 @@ from shared.plumbing.intake import Heard
 from shared.plumbing.journal import Aggregate, Task
 from shared.policy.policies import Policies
 
-STORED = Aggregate("customers", Customer, evolve, lambda state: state.customer_id, marks_of)
+STORED = Aggregate(
+    "customers", Customer, evolve, lambda state: state.customer_id, marks_of, lambda state: state.owner_id
+)
 OWN_SOURCE = "manyi"
 SEQUENCE = "customer-code"
 Rule = Callable[[Customer | None, About], Sequence[Said]]

@@ -18,7 +18,7 @@ from typing import Any
 import structlog
 import uvicorn
 from aiokafka.errors import KafkaError
-from fastapi import APIRouter, FastAPI, Request, Response
+from fastapi import APIRouter, Depends, FastAPI, Request, Response
 from fastapi_offline import FastAPIOffline
 from faststream.kafka import KafkaBroker
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
@@ -26,10 +26,13 @@ from pydantic import BaseModel
 from pymongo.errors import PyMongoError
 from starlette.middleware.base import RequestResponseEndpoint
 
+from shared.plumbing.access import allowed, everyone
+from shared.plumbing.access.doors import gate
+from shared.plumbing.access.guard import guard_for
 from shared.plumbing.asyncapi import describe
 from shared.plumbing.database import Client, Database
 from shared.plumbing.listening import Hearing, listen
-from shared.plumbing.problems import PROBLEM_RESPONSES, StrictBodies, answer_problems
+from shared.plumbing.problems import PROBLEM_RESPONSES, StrictBodies, answer, answer_problems
 from shared.plumbing.quarantine import open_letters
 from shared.plumbing.relay import Relay
 from shared.plumbing.settings import Settings
@@ -225,12 +228,14 @@ def application(service: Service) -> FastAPI:
         description=service.description,
         lifespan=lifespan,
     )
+    app.state.guard = guard_for(service.name, service.settings)
     answer_problems(app)
     app.add_middleware(StrictBodies, max_bytes=service.settings.max_body_bytes)
     app.middleware("http")(_correlate)
-    app.include_router(_operations(running))
+    guarded = [Depends(gate)]
+    app.include_router(_operations(running), dependencies=guarded)
     for router in service.routers:
-        app.include_router(router, responses=PROBLEM_RESPONSES)
+        app.include_router(router, responses=PROBLEM_RESPONSES, dependencies=guarded)
     return app
 
 
@@ -241,6 +246,9 @@ async def _correlate(request: Request, call_next: RequestResponseEndpoint) -> Re
     structlog.contextvars.bind_contextvars(correlation=correlation)
     started = time.monotonic()
     response = await call_next(request)
+    permit = getattr(request.state, "permit", None)
+    if permit is not None and not permit.decided and response.status_code < 400:
+        response = answer(permit.withhold())
     response.headers["x-correlation-id"] = correlation
     took = round((time.monotonic() - started) * 1000, 1)
     log.debug("answered", method=request.method, path=request.url.path, status=response.status_code, ms=took)
@@ -251,7 +259,7 @@ def _operations(running: Running) -> APIRouter:
     """What operators ask every service alike."""
     router = APIRouter(tags=["operations"])
 
-    @router.get("/livez", summary="The process is alive")
+    @router.get("/livez", summary="The process is alive", dependencies=[everyone])
     async def livez() -> dict[str, str]:
         return {"status": "alive"}
 
@@ -259,6 +267,7 @@ def _operations(running: Running) -> APIRouter:
         "/readyz",
         summary="Database and Kafka are reached and records are being taken",
         responses={503: {"description": "Not ready; `checks` says why"}},
+        dependencies=[everyone],
     )
     async def readyz(response: Response) -> dict[str, Any]:
         checks = await running.checks()
@@ -269,16 +278,19 @@ def _operations(running: Running) -> APIRouter:
         return {"ready": ready, "checks": checks, "set_aside": set_aside}
 
     @router.get(
-        "/v1/health", summary="Lag by consumer group, dead letters, parked and early records, and some of these"
+        "/v1/health",
+        summary="Lag by consumer group, dead letters, parked and early records, and some of these",
+        dependencies=[allowed("operations.read")],
+        responses=PROBLEM_RESPONSES,
     )
     async def health() -> dict[str, Any]:
         return await running.health()
 
-    @router.get("/asyncapi.json", summary="Every event said and taken in, as AsyncAPI 3.0")
+    @router.get("/asyncapi.json", summary="Every event said and taken in, as AsyncAPI 3.0", dependencies=[everyone])
     async def asyncapi() -> dict[str, Any]:
         return running.asyncapi()
 
-    @router.get("/metrics", include_in_schema=False)
+    @router.get("/metrics", include_in_schema=False, dependencies=[allowed("operations.read")])
     async def metrics() -> Response:
         return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
 
@@ -287,6 +299,8 @@ def _operations(running: Running) -> APIRouter:
 
 def refuse_open_doors(settings: Settings) -> None:
     """Without authentication only this machine may ask. Raises SystemExit for any other address."""
+    if settings.jwks is not None:
+        return
     try:
         loopback = ipaddress.ip_address(settings.host).is_loopback
     except ValueError:
@@ -296,7 +310,8 @@ def refuse_open_doors(settings: Settings) -> None:
     if not settings.insecure:
         raise SystemExit(
             f"refusing to listen on {settings.host}: no authentication is configured, so only the loopback interface "
-            "is allowed; set MANYI_INSECURE=1 to override (anyone who reaches the port may then read and write)"
+            "is allowed; name a token issuer with MANYI_OIDC_ISSUER, MANYI_OIDC_AUDIENCE and MANYI_JWKS, or set "
+            "MANYI_INSECURE=1 to override (anyone who reaches the port may then read and write)"
         )
     log.warning("listening without authentication beyond the loopback interface", host=settings.host)
 

@@ -10,7 +10,7 @@ from fastapi.responses import JSONResponse
 from pymongo import InsertOne
 
 from shared.contracts.state import State
-from shared.plumbing.access import Caller, caller
+from shared.plumbing.access import Caller, Permit, caller, facts_of
 from shared.plumbing.database import Document
 from shared.plumbing.hiding import open_documents
 from shared.plumbing.journal import Cause, Draft, Ledger, Loaded, Stale, Task
@@ -31,6 +31,8 @@ class Asked:
     traceparent: str | None
     key: str | None
     fingerprint: str
+    permit: Permit | None = None
+    """Asked about the subject as it stands before the command is decided; None where a rule runs without a caller."""
 
 
 async def asked(
@@ -44,12 +46,16 @@ async def asked(
     """Dependency of every POST route."""
     body = await request.body()
     place = f"{request.method} {request.url.path}\n".encode()
+    # One caller's key must not open the answer that another one got.
+    own = idempotency_key is None or who.unrestricted
+    key = idempotency_key if own else f"{who.actor}\x1f{idempotency_key}"
     return Asked(
         who.actor,
         request.state.correlation,
         sane_trace(request.headers.get("traceparent")),
-        idempotency_key,
+        key,
         hashlib.sha256(place + body).hexdigest(),
+        request.state.permit,
     )
 
 
@@ -68,15 +74,21 @@ async def carry_out(
 ) -> JSONResponse:
     """Decide and record; answers `reply` of the resulting state.
 
-    Raises the rule's Refusal; Problem 422 when the key was used for another request; Stale after ATTEMPTS lost races;
-    OutcomeUnknown when the database did not say whether it recorded.
+    Raises the rule's Refusal; Forbidden when the permit does not reach the subject; Problem 422 when the key was used
+    for another request; Stale after ATTEMPTS lost races; OutcomeUnknown when the database did not
+    say whether it recorded.
     """
     for _ in range(ATTEMPTS):
         kept = await _kept_answer(ledger, request)
         if kept is not None:
+            if request.permit is not None:
+                request.permit.decided = True  # when it was first answered, and it is this caller's own
             return kept
         draft = Draft()
         await ledger.load(draft, [task])
+        if request.permit is not None:
+            stored = draft.now[task.aggregate.collection, task.subject]
+            request.permit.on(facts_of(task.aggregate, task.subject, stored))
         now = ledger.clock.now()
         cause = Cause(request.actor, request.correlation, None, request.traceparent)
         loaded = ledger.decide(draft, task, now, cause)

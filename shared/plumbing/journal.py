@@ -31,11 +31,16 @@ from shared.plumbing.keyring import Keyring
 S = TypeVar("S", bound=State)
 
 
+OWNER = "owned_by"
+"""Field of a state document that names its owner, for lists of what somebody owns."""
+
+
 @dataclass(frozen=True)
 class Aggregate(Generic[S]):
     """How one kind of subject is stored: `evolve` folds one event into the state, `key` gives its partition key.
 
     `marks` are (kind, value) by which a head is found although they are sealed: stored beside it as blind tags.
+    `owner` names whoever is answerable for it, by whom rights reach rows; without it nobody owns one of this kind.
     """
 
     collection: str
@@ -43,6 +48,7 @@ class Aggregate(Generic[S]):
     evolve: Callable[[S | None, Event, Mapping[str, Any]], S]
     key: Callable[[S], str]
     marks: Callable[[S], Iterable[tuple[str, str]]] | None = None
+    owner: Callable[[S], str | None] | None = None
 
 
 @dataclass(frozen=True)
@@ -384,6 +390,8 @@ def _document(aggregate: Aggregate[S], subject: str, loaded: Loaded[S], hidden: 
         raise ValueError(f"{subject} has no state to store")
     fields = loaded.state.model_dump(mode="python", exclude=set(aggregate.state.PARTS))
     document = {"_id": subject, "version": loaded.version, "key": loaded.key, "recorded": loaded.recorded, **fields}
+    if aggregate.owner is not None:
+        document[OWNER] = aggregate.owner(loaded.state)
     place = f"{aggregate.collection}/{subject}"
     hidden.extend(hide(document, aggregate.state.PRIVATE, place, loaded.key, loaded.key))
     return document

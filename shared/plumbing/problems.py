@@ -33,6 +33,7 @@ class Problem(Exception):
         self.title = title
         self.detail = detail
         self.more = more
+        self.headers: dict[str, str] = {}
 
 
 class ProblemDocument(BaseModel):
@@ -52,6 +53,8 @@ PROBLEM_RESPONSES: dict[int | str, dict[str, Any]] = {
     }
     for status, text in (
         (400, "The body is not strict JSON"),
+        (401, "No token, or one that does not count here"),
+        (403, "The caller lacks the permission; it is named"),
         (404, "Nothing of that name"),
         (409, "A rule says no"),
         (413, "The body is too large"),
@@ -70,7 +73,7 @@ def answer(problem: Problem) -> JSONResponse:
         "detail": problem.detail,
         **problem.more,
     }
-    return JSONResponse(body, problem.status, media_type="application/problem+json")
+    return JSONResponse(body, problem.status, problem.headers, media_type="application/problem+json")
 
 
 def answer_problems(app: FastAPI) -> None:

@@ -3,10 +3,10 @@
 import json
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Self
 from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, AliasChoices, BaseModel, ConfigDict, Field, SecretStr
+from pydantic import AfterValidator, AliasChoices, BaseModel, ConfigDict, Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from shared.policy.policies import Policies
@@ -72,6 +72,21 @@ class Settings(BaseSettings):
     stuck_after_s: float = 120.0
     max_dead_letters_in_a_row: int = Field(default=10_000, ge=1)
     """Poison records one after another, without a good one between, before a subscriber stops loudly."""
+    oidc_issuer: str | None = None
+    oidc_audience: str | None = None
+    jwks: str | None = None
+    """File or https URL with the public keys of the token issuer; with these three set every request needs a token."""
+    roles_claim: str = "roles"
+    """The claim that names a caller's roles, dotted where it is nested, such as realm_access.roles."""
+    teams_file: Path | None = None
+    """Teams and their members, for rights that reach a team's rows; unset: nobody has team-mates."""
+
+    @model_validator(mode="after")
+    def _authentication_is_whole(self) -> Self:
+        given = [self.oidc_issuer, self.oidc_audience, self.jwks]
+        if any(given) and not all(given):
+            raise ValueError("MANYI_OIDC_ISSUER, MANYI_OIDC_AUDIENCE and MANYI_JWKS belong together: set all or none")
+        return self
 
     @cached_property
     def keys(self) -> Keys:

@@ -10,6 +10,7 @@ from pydantic import BaseModel
 
 from shared.contracts.catalogue import dead_letters_topic, events_topic, watermarks_topic
 from shared.plumbing import dead_letter_routes
+from shared.plumbing.access import allowed
 from shared.plumbing.app import Service
 from shared.plumbing.clock import SystemClock
 from shared.plumbing.cloudevents import read_http
@@ -115,14 +116,22 @@ def intake_routes(desk: IntakeDesk) -> APIRouter:
     """CloudEvents over HTTP, and what became of the events of a source."""
     router = APIRouter(prefix="/v1/intake", tags=["intake"])
 
-    @router.post("", summary="Send CloudEvents: structured, binary or a batch; one receipt each")
+    @router.post(
+        "",
+        summary="Send CloudEvents: structured, binary or a batch; one receipt each",
+        dependencies=[allowed("intake.send", topic="intake")],
+    )
     async def post_intake(request: Request) -> dict[str, Any]:
         body = await request.body()
         events = read_http(request.headers, body)
         receipts = await desk.receive(events)
         return {"receipts": [vars(receipt) for receipt in receipts]}
 
-    @router.get("/receipts", summary="Counts by type and outcome of one source, and its latest rejects")
+    @router.get(
+        "/receipts",
+        summary="Counts by type and outcome of one source, and its latest rejects",
+        dependencies=[allowed("intake.read", topic="intake")],
+    )
     async def receipts(source: str) -> dict[str, Any]:
         return await desk.totals(source)
 

@@ -4,7 +4,7 @@ import asyncio
 import json
 import secrets
 import socket
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -47,8 +47,13 @@ def settings_for(stack: RealStack, namespace: Namespace, folder: Path, **more: o
 
 
 @asynccontextmanager
-async def running(build: Callable[[Settings], Service], settings: Settings) -> AsyncIterator[Running]:
-    """Serve until the block ends; the service is ready, its partitions assigned, when the block begins."""
+async def running(
+    build: Callable[[Settings], Service], settings: Settings, probe: Mapping[str, str] | None = None
+) -> AsyncIterator[Running]:
+    """Serve until the block ends; the service is ready, its partitions assigned, when the block begins.
+
+    `probe` are the headers with which its health may be asked where that takes a token.
+    """
     service = build(settings)
     config = uvicorn.Config(
         application(service), host=settings.host, port=settings.port, log_config=None, access_log=False, ws="none"
@@ -64,7 +69,7 @@ async def running(build: Callable[[Settings], Service], settings: Settings) -> A
                     task.result()
                 if not server.started:
                     return False
-                health = (await client.get("/v1/health")).json()
+                health = (await client.get("/v1/health", headers=probe)).json()
                 lags = [lag for name, lag in health["lag"].items() if name != "relay"]
                 return bool(health["ready"]) and None not in lags
 

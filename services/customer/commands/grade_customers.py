@@ -18,6 +18,7 @@ from services.customer.model.grading import Bought, Grades, Scores, computed, ov
 from services.customer.views.customer_file import CustomerFile, Shown, as_file
 from shared.contracts.decision import Said, Scene
 from shared.contracts.envelope import Code
+from shared.plumbing.access import allowed
 from shared.plumbing.commands import Asked, asked, carry_out, perform
 from shared.plumbing.journal import Cause, Ledger, Task
 from shared.policy.approvals.acting import Acting
@@ -45,7 +46,11 @@ def routes(ledger: Ledger, desk: Desk) -> APIRouter:
     """POST /v1/grades and POST /v1/customers/{customer_id}/grade."""
     router = APIRouter(prefix="/v1", tags=["grades"])
 
-    @router.post("/grades", summary="Compute the grade of every buyer of the last twelve months")
+    @router.post(
+        "/grades",
+        summary="Compute the grade of every buyer of the last twelve months",
+        dependencies=[allowed("customer.grade")],
+    )
     async def compute_grades(request: Annotated[Asked, Depends(asked)]) -> Graded:
         now = ledger.clock.now()
         grades = Grades.of(desk.policies, desk.day(now))
@@ -56,7 +61,12 @@ def routes(ledger: Ledger, desk: Desk) -> APIRouter:
             await perform(ledger, tasks[first : first + AT_ONCE], cause)
         return Graded(scored=len(tasks))
 
-    @router.post("/customers/{customer_id}/grade", response_model=CustomerFile, summary="Decide a grade, with a reason")
+    @router.post(
+        "/customers/{customer_id}/grade",
+        response_model=CustomerFile,
+        summary="Decide a grade, with a reason",
+        dependencies=[allowed("customer.grade", rows=True)],
+    )
     async def decide_grade(
         customer_id: Code,
         body: DecideGrade,

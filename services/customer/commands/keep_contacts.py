@@ -16,6 +16,7 @@ from services.customer.model.files import About, add_contact
 from services.customer.views.contacts import ShownContact, as_contact
 from shared.contracts.decision import Said, Scene
 from shared.contracts.envelope import Code
+from shared.plumbing.access import allowed
 from shared.plumbing.commands import Asked, asked, carry_out
 from shared.plumbing.journal import Ledger, Loaded, Task
 
@@ -58,7 +59,13 @@ def routes(ledger: Ledger, desk: Desk) -> APIRouter:
         task = Task(STORED, customer_id, rule, {"contacts": frozenset({contact_id})})
         return await carry_out(ledger, task, request, reply, status=status)
 
-    @router.post("/{customer_id}/contacts", status_code=201, response_model=ShownContact, summary="Add a person")
+    @router.post(
+        "/{customer_id}/contacts",
+        status_code=201,
+        response_model=ShownContact,
+        summary="Add a person",
+        dependencies=[allowed("customer.write", rows=True)],
+    )
     async def post_contact(
         customer_id: Code, body: ContactFields, request: Annotated[Asked, Depends(asked)]
     ) -> JSONResponse:
@@ -71,7 +78,12 @@ def routes(ledger: Ledger, desk: Desk) -> APIRouter:
 
         return await keep(customer_id, contact_id, step, request, 201)
 
-    @router.patch("/{customer_id}/contacts/{contact_id}", response_model=ShownContact, summary="Change a person")
+    @router.patch(
+        "/{customer_id}/contacts/{contact_id}",
+        response_model=ShownContact,
+        summary="Change a person",
+        dependencies=[allowed("customer.write", rows=True)],
+    )
     async def patch_contact(
         customer_id: Code, contact_id: Code, body: ContactFields, request: Annotated[Asked, Depends(asked)]
     ) -> JSONResponse:
@@ -87,6 +99,7 @@ def routes(ledger: Ledger, desk: Desk) -> APIRouter:
         "/{customer_id}/contacts/{contact_id}/products",
         response_model=ShownContact,
         summary="Say which product lines a person has to do with",
+        dependencies=[allowed("customer.write", rows=True)],
     )
     async def put_products(
         customer_id: Code, contact_id: Code, body: LinkProducts, request: Annotated[Asked, Depends(asked)]

@@ -16,6 +16,7 @@ from services.customer.views.customer_file import LoggedInteraction, as_interact
 from shared.contracts import intake
 from shared.contracts.decision import Said, Scene
 from shared.contracts.envelope import Code, Moment
+from shared.plumbing.access import allowed
 from shared.plumbing.commands import Asked, asked, carry_out
 from shared.plumbing.intake import Heard, Understood
 from shared.plumbing.journal import Ledger, Task
@@ -61,7 +62,11 @@ def routes(ledger: Ledger) -> APIRouter:
     router = APIRouter(prefix="/v1/customers", tags=["interactions"])
 
     @router.post(
-        "/{customer_id}/interactions", status_code=201, response_model=LoggedInteraction, summary="Log a conversation"
+        "/{customer_id}/interactions",
+        status_code=201,
+        response_model=LoggedInteraction,
+        summary="Log a conversation",
+        dependencies=[allowed("interaction.log", rows=True)],
     )
     async def post_interaction(
         customer_id: Code, body: LogInteraction, request: Annotated[Asked, Depends(asked)]

@@ -19,6 +19,7 @@ from services.customer.views.customer_file import CustomerFile, as_file
 from shared.contracts import intake
 from shared.contracts.decision import Refusal, Said, Scene
 from shared.contracts.envelope import Code, Dims
+from shared.plumbing.access import allowed
 from shared.plumbing.commands import Asked, asked, carry_out
 from shared.plumbing.intake import Heard, Understood
 from shared.plumbing.journal import Ledger, Task
@@ -92,7 +93,13 @@ def routes(ledger: Ledger, desk: Desk, duplicates: Duplicates) -> APIRouter:
     router = APIRouter(prefix="/v1/customers", tags=["customers"])
     reply = partial(as_file, desk)
 
-    @router.post("", status_code=201, response_model=CustomerFile, summary="Open a customer file")
+    @router.post(
+        "",
+        status_code=201,
+        response_model=CustomerFile,
+        summary="Open a customer file",
+        dependencies=[allowed("customer.create")],
+    )
     async def create_customer(body: CreateCustomer, request: Annotated[Asked, Depends(asked)]) -> JSONResponse:
         fields = body.model_dump(exclude={"source", "external_id", "not_the_same_as"})
         external_id = body.external_id or _own_id(desk, fields)
@@ -118,7 +125,12 @@ def routes(ledger: Ledger, desk: Desk, duplicates: Duplicates) -> APIRouter:
         await duplicates.note(who.customer_id, alike)
         return answer
 
-    @router.patch("/{customer_id}", response_model=CustomerFile, summary="Change fields of a file")
+    @router.patch(
+        "/{customer_id}",
+        response_model=CustomerFile,
+        summary="Change fields of a file",
+        dependencies=[allowed("customer.write", rows=True)],
+    )
     async def change_customer(
         customer_id: Code, body: CustomerFields, request: Annotated[Asked, Depends(asked)]
     ) -> JSONResponse:

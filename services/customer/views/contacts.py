@@ -6,9 +6,10 @@ from fastapi import APIRouter, Query
 
 from services.customer.desk import STORED
 from services.customer.model.parts import Contact
-from services.customer.views.customer_file import Shown
+from services.customer.views.customer_file import MASKS, Reading, Shown, read_file
 from shared.contracts.envelope import Code
 from shared.plumbing.journal import Ledger
+from shared.policy.permission.masking import masked
 
 MAX_PAGE = 1000
 
@@ -37,15 +38,17 @@ def routes(ledger: Ledger) -> APIRouter:
     @router.get("/{customer_id}/contacts", response_model_exclude_none=True, summary="People at a customer")
     async def contacts(
         customer_id: Code,
+        permit: Reading,
         product_line: Code | None = None,
         limit: Annotated[int, Query(ge=1, le=MAX_PAGE)] = 200,
     ) -> list[ShownContact]:
+        _, fields = await read_file(ledger, customer_id, permit)
         query = {"owner": customer_id} | ({"product_lines": product_line} if product_line else {})
         cursor = ledger.database["contacts"].find(query).sort("_id", 1).limit(limit)
         documents = await cursor.to_list()
         found = zip(documents, await ledger.read_parts(STORED, "contacts", documents), strict=True)
         return [
-            ShownContact.model_validate(as_contact(document["_id"], part))
+            ShownContact.model_validate(masked(as_contact(document["_id"], part), MASKS, fields))
             for document, part in found
             if isinstance(part, Contact)
         ]

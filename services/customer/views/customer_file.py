@@ -12,9 +12,26 @@ from services.customer.model.files import CustomerUnknown
 from services.customer.model.parts import Contract, Interaction, Purchase
 from shared.contracts.envelope import Code, Moment
 from shared.contracts.state import Part
-from shared.plumbing.journal import Ledger, Loaded
+from shared.plumbing.access import Permit, allowed, facts_of
+from shared.plumbing.journal import OWNER, Ledger, Loaded
+from shared.policy.permission import masking
+from shared.policy.permission.masking import masked
+from shared.policy.permission.table import Fields
 
 MAX_PAGE = 200
+MASKS = {
+    "name": masking.person,
+    "phone": masking.phone,
+    "email": masking.email,
+    "address": masking.hidden,
+    "needs": masking.hidden,
+    "knownAs": masking.absent,
+    "post": masking.hidden,
+    "note": masking.hidden,
+}
+"""How personal fields look to whoever may see the file, but not the person (S2-21)."""
+Reading = Annotated[Permit, allowed("customer.read", rows=True)]
+"""Every reading of a file is logged (S0-37)."""
 
 
 class Shown(BaseModel):
@@ -121,6 +138,16 @@ def as_interaction(interaction_id: str, interaction: Interaction) -> dict[str, A
     return shown.model_dump(mode="json", by_alias=True, exclude_none=True)
 
 
+async def read_file(ledger: Ledger, customer_id: str, permit: Permit) -> tuple[Loaded[Customer], Fields]:
+    """The head of a file, and how much of its personal fields may be seen. Raises Forbidden, CustomerUnknown."""
+    document = await ledger.database["customers"].find_one({"_id": customer_id})
+    loaded = Loaded[Customer](None) if document is None else await ledger.read_head(STORED, document)
+    fields = permit.on(facts_of(STORED, customer_id, loaded))
+    if loaded.state is None:
+        raise CustomerUnknown(f"there is no customer {customer_id}; open the file with POST /v1/customers")
+    return loaded, fields
+
+
 def routes(ledger: Ledger, desk: Desk) -> APIRouter:
     """The read routes below /v1/customers."""
     router = APIRouter(prefix="/v1/customers", tags=["customers"])
@@ -128,6 +155,7 @@ def routes(ledger: Ledger, desk: Desk) -> APIRouter:
 
     @router.get("", response_model=CustomerPage, response_model_exclude_none=True, summary="List files")
     async def list_customers(
+        permit: Reading,
         after: Annotated[str | None, Query(max_length=64)] = None,
         limit: Annotated[int, Query(ge=1, le=MAX_PAGE)] = 50,
         grade: Code | None = None,
@@ -156,9 +184,13 @@ def routes(ledger: Ledger, desk: Desk) -> APIRouter:
             query["$or"] = [{"grade": {"$in": list(grades)}}, {"key_mark": True}]
         if after is not None:
             query["_id"] = {"$gt": after}
-        documents = await customers.find(query).sort("_id", 1).limit(limit + 1).to_list()
+        documents = await customers.find({"$and": [query, permit.where()]}).sort("_id", 1).limit(limit + 1).to_list()
         heads = await ledger.read_heads(STORED, documents[:limit])
-        shown = [CustomerFile.model_validate(as_file(desk, one)) for one in heads]
+        seen = permit.page([facts_of(STORED, str(one.key), one) for one in heads])
+        shown = [
+            CustomerFile.model_validate(masked(as_file(desk, one), MASKS, fields))
+            for one, fields in zip(heads, seen, strict=True)
+        ]
         more = len(documents) > limit
         return CustomerPage(customers=shown, next=shown[-1].customer_id if more else None)
 
@@ -169,15 +201,17 @@ def routes(ledger: Ledger, desk: Desk) -> APIRouter:
         summary="Find a file by a foreign id",
     )
     async def by_external_id(
+        permit: Reading,
         source: Annotated[str, Query(min_length=1, max_length=200)],
         external_id: Annotated[str, Query(min_length=1, max_length=200, alias="id")],
     ) -> dict[str, Any]:
-        return await show(desk.identity.customer(source, external_id))
+        return await show(desk.identity.customer(source, external_id), permit)
 
     @router.get(
         "/by-code", response_model=CustomerFile, response_model_exclude_none=True, summary="Find a file by its code"
     )
     async def by_code(
+        permit: Reading,
         code: Annotated[
             str, Query(min_length=1, max_length=200, description="The customer code, or the name of an archived file.")
         ],
@@ -188,19 +222,21 @@ def routes(ledger: Ledger, desk: Desk) -> APIRouter:
             document = await customers.find_one({"code": filed_under})
         if document is None:
             raise CustomerUnknown(f"no customer has the code {code}; look it up with GET /v1/customers")
-        return as_file(desk, await ledger.read_head(STORED, document))
+        return await show(document["_id"], permit)
 
     @router.get(
         "/{customer_id}", response_model=CustomerFile, response_model_exclude_none=True, summary="Read one file"
     )
-    async def read_customer(customer_id: Code) -> dict[str, Any]:
-        return await show(customer_id)
+    async def read_customer(customer_id: Code, permit: Reading) -> dict[str, Any]:
+        return await show(customer_id, permit)
 
     @router.get(
         "/{customer_id}/purchases", response_model_exclude_none=True, summary="Orders of a customer, newest first"
     )
-    async def purchases(customer_id: Code, limit: Annotated[int, Query(ge=1, le=1000)] = 200) -> list[ShownPurchase]:
-        await show(customer_id)
+    async def purchases(
+        customer_id: Code, permit: Reading, limit: Annotated[int, Query(ge=1, le=1000)] = 200
+    ) -> list[ShownPurchase]:
+        await read_file(ledger, customer_id, permit)
         found = await parts_of(customer_id, "purchases", "occurred_at", limit)
         return [
             ShownPurchase.model_validate({**part.model_dump(), "purchase_id": name})
@@ -211,8 +247,10 @@ def routes(ledger: Ledger, desk: Desk) -> APIRouter:
     @router.get(
         "/{customer_id}/contracts", response_model_exclude_none=True, summary="Contracts of a customer, newest first"
     )
-    async def contracts(customer_id: Code, limit: Annotated[int, Query(ge=1, le=1000)] = 200) -> list[ShownContract]:
-        await show(customer_id)
+    async def contracts(
+        customer_id: Code, permit: Reading, limit: Annotated[int, Query(ge=1, le=1000)] = 200
+    ) -> list[ShownContract]:
+        await read_file(ledger, customer_id, permit)
         found = await parts_of(customer_id, "contracts", "starts_at", limit)
         return [
             ShownContract.model_validate({**part.model_dump(), "contract_id": name})
@@ -226,12 +264,12 @@ def routes(ledger: Ledger, desk: Desk) -> APIRouter:
         summary="Conversations with a customer, newest first",
     )
     async def interactions(
-        customer_id: Code, limit: Annotated[int, Query(ge=1, le=1000)] = 200
+        customer_id: Code, permit: Reading, limit: Annotated[int, Query(ge=1, le=1000)] = 200
     ) -> list[LoggedInteraction]:
-        await show(customer_id)
+        _, fields = await read_file(ledger, customer_id, permit)
         found = await parts_of(customer_id, "interactions", "at", limit)
         return [
-            LoggedInteraction.model_validate(as_interaction(name, part))
+            LoggedInteraction.model_validate(masked(as_interaction(name, part), MASKS, fields))
             for name, part in found
             if isinstance(part, Interaction)
         ]
@@ -242,11 +280,9 @@ def routes(ledger: Ledger, desk: Desk) -> APIRouter:
         found = await ledger.read_parts(STORED, name, documents)
         return [(document["_id"], part) for document, part in zip(documents, found, strict=True)]
 
-    async def show(customer_id: str) -> dict[str, Any]:
-        document = await customers.find_one({"_id": customer_id})
-        if document is None:
-            raise CustomerUnknown(f"there is no customer {customer_id}; open the file with POST /v1/customers")
-        return as_file(desk, await ledger.read_head(STORED, document))
+    async def show(customer_id: str, permit: Permit) -> dict[str, Any]:
+        loaded, fields = await read_file(ledger, customer_id, permit)
+        return masked(as_file(desk, loaded), MASKS, fields)
 
     return router
 
@@ -254,7 +290,7 @@ def routes(ledger: Ledger, desk: Desk) -> APIRouter:
 async def prepare(ledger: Ledger) -> None:
     """Indexes of the lists above; safe to repeat."""
     await ledger.database["customers"].create_index("code", unique=True)
-    for field in ("grade", "partner_id", "key_mark"):
+    for field in ("grade", "partner_id", "key_mark", OWNER):
         await ledger.database["customers"].create_index(field)
     await ledger.database["customers"].create_index([("lifecycle", 1), ("_id", 1)])
     await ledger.database["purchases"].create_index("occurred_at")

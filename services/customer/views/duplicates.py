@@ -9,6 +9,7 @@ from services.customer.desk import STORED, Desk
 from services.customer.duplicates import Candidate, Duplicates, Thresholds
 from services.customer.model.customer import Customer
 from services.customer.views.customer_file import Shown
+from shared.plumbing.access import allowed
 from shared.plumbing.commands import Asked, asked
 from shared.plumbing.journal import Ledger
 from shared.policy.permission.masking import person
@@ -75,17 +76,30 @@ def routes(ledger: Ledger, desk: Desk, duplicates: Duplicates) -> APIRouter:
     """Below /v1/duplicates: check before opening a file, scan the stock, list the pairs."""
     router = APIRouter(prefix="/v1/duplicates", tags=["duplicates"])
 
-    @router.post("/check", summary="Files like the one that would be opened; nothing is recorded")
+    @router.post(
+        "/check",
+        summary="Files like the one that would be opened; nothing is recorded",
+        dependencies=[allowed("customer.create")],
+    )
     async def check_duplicates(body: CreateCustomer) -> list[ScoredHit]:
         thresholds = Thresholds.of(desk.policies, desk.today())
         return [scored(one) for one in await duplicates.like(body.model_dump(), "", thresholds.shown)]
 
-    @router.post("/scans", summary="Compare all files that have something in common; answers when done")
+    @router.post(
+        "/scans",
+        summary="Compare all files that have something in common; answers when done",
+        dependencies=[allowed("duplicate.scan")],
+    )
     async def scan_stock(_request: Annotated[Asked, Depends(asked)]) -> Scan:
         thresholds = Thresholds.of(desk.policies, desk.today())
         return Scan.model_validate(vars(await duplicates.scan(thresholds.shown)))
 
-    @router.get("", response_model_exclude_none=True, summary="Pairs of files that may be one, the most alike first")
+    @router.get(
+        "",
+        response_model_exclude_none=True,
+        summary="Pairs of files that may be one, the most alike first",
+        dependencies=[allowed("duplicate.read")],
+    )
     async def list_pairs(
         limit: Annotated[int, Query(ge=1, le=MAX_PAGE)] = 50,
         skip: Annotated[int, Query(ge=0, le=100_000)] = 0,

@@ -10,6 +10,7 @@ from services.feedback.commands.steps import Step, take_step
 from services.feedback.model.own_desk import assign
 from services.feedback.views.case_file import CaseFile
 from shared.contracts.envelope import Code
+from shared.plumbing.access import allowed
 from shared.plumbing.commands import Asked, asked
 from shared.plumbing.journal import Ledger
 
@@ -24,7 +25,12 @@ def routes(ledger: Ledger) -> APIRouter:
     """POST /v1/cases/{case_id}/assign."""
     router = APIRouter(prefix="/v1/cases", tags=["steps"])
 
-    @router.post("/{case_id}/assign", response_model=CaseFile, summary="Assign a case, or hand it on")
+    @router.post(
+        "/{case_id}/assign",
+        response_model=CaseFile,
+        summary="Assign a case, or hand it on",
+        dependencies=[allowed("case.assign", rows=True)],
+    )
     async def post_assign_case(
         case_id: Code, body: AssignCase, request: Annotated[Asked, Depends(asked)]
     ) -> JSONResponse:

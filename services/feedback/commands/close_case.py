@@ -10,6 +10,7 @@ from services.feedback.commands.steps import Step, take_step
 from services.feedback.model.own_desk import close
 from services.feedback.views.case_file import CaseFile
 from shared.contracts.envelope import Code
+from shared.plumbing.access import allowed
 from shared.plumbing.commands import Asked, asked
 from shared.plumbing.journal import Ledger
 
@@ -24,7 +25,12 @@ def routes(ledger: Ledger) -> APIRouter:
     """POST /v1/cases/{case_id}/close."""
     router = APIRouter(prefix="/v1/cases", tags=["steps"])
 
-    @router.post("/{case_id}/close", response_model=CaseFile, summary="Close a resolved case")
+    @router.post(
+        "/{case_id}/close",
+        response_model=CaseFile,
+        summary="Close a resolved case",
+        dependencies=[allowed("case.handle", rows=True)],
+    )
     async def post_close_case(
         case_id: Code, body: CloseCase, request: Annotated[Asked, Depends(asked)]
     ) -> JSONResponse:

@@ -17,6 +17,7 @@ from shared.contracts import intake
 from shared.contracts.decision import Said, Scene
 from shared.contracts.envelope import Code, Dims
 from shared.contracts.intake import ExternalId
+from shared.plumbing.access import allowed
 from shared.plumbing.commands import Asked, asked, carry_out
 from shared.plumbing.identity import Identity
 from shared.plumbing.intake import Heard, Understood
@@ -92,7 +93,9 @@ def routes(ledger: Ledger, identity: Identity) -> APIRouter:
     """POST /v1/cases."""
     router = APIRouter(prefix="/v1/cases", tags=["cases"])
 
-    @router.post("", status_code=201, response_model=CaseFile, summary="Open a case")
+    @router.post(
+        "", status_code=201, response_model=CaseFile, summary="Open a case", dependencies=[allowed("case.open")]
+    )
     async def post_case(body: OpenCase, request: Annotated[Asked, Depends(asked)]) -> JSONResponse:
         external_id = uuid.uuid4().hex
         opening = Opening(

@@ -9,6 +9,7 @@ from services.feedback.commands.steps import Step, take_step
 from services.feedback.model.own_desk import pause
 from services.feedback.views.case_file import CaseFile
 from shared.contracts.envelope import Code
+from shared.plumbing.access import allowed
 from shared.plumbing.commands import Asked, asked
 from shared.plumbing.journal import Ledger
 
@@ -23,7 +24,12 @@ def routes(ledger: Ledger) -> APIRouter:
     """POST /v1/cases/{case_id}/pause."""
     router = APIRouter(prefix="/v1/cases", tags=["steps"])
 
-    @router.post("/{case_id}/pause", response_model=CaseFile, summary="Wait for the customer")
+    @router.post(
+        "/{case_id}/pause",
+        response_model=CaseFile,
+        summary="Wait for the customer",
+        dependencies=[allowed("case.handle", rows=True)],
+    )
     async def post_pause_case(
         case_id: Code, body: PauseCase, request: Annotated[Asked, Depends(asked)]
     ) -> JSONResponse:

@@ -10,6 +10,7 @@ from services.feedback.commands.steps import Step, Text, take_step, written
 from services.feedback.model.own_desk import reopen
 from services.feedback.views.case_file import CaseFile
 from shared.contracts.envelope import Code
+from shared.plumbing.access import allowed
 from shared.plumbing.commands import Asked, asked
 from shared.plumbing.journal import Ledger
 
@@ -25,7 +26,12 @@ def routes(ledger: Ledger) -> APIRouter:
     """POST /v1/cases/{case_id}/reopen."""
     router = APIRouter(prefix="/v1/cases", tags=["steps"])
 
-    @router.post("/{case_id}/reopen", response_model=CaseFile, summary="Reopen a resolved or closed case")
+    @router.post(
+        "/{case_id}/reopen",
+        response_model=CaseFile,
+        summary="Reopen a resolved or closed case",
+        dependencies=[allowed("case.handle", rows=True)],
+    )
     async def post_reopen_case(
         case_id: Code, body: ReopenCase, request: Annotated[Asked, Depends(asked)]
     ) -> JSONResponse:

@@ -10,6 +10,7 @@ from services.feedback.commands.steps import Step, Text, take_step, written
 from services.feedback.model.own_desk import resolve
 from services.feedback.views.case_file import CaseFile
 from shared.contracts.envelope import Code
+from shared.plumbing.access import allowed
 from shared.plumbing.commands import Asked, asked
 from shared.plumbing.journal import Ledger
 
@@ -26,7 +27,12 @@ def routes(ledger: Ledger) -> APIRouter:
     """POST /v1/cases/{case_id}/resolve."""
     router = APIRouter(prefix="/v1/cases", tags=["steps"])
 
-    @router.post("/{case_id}/resolve", response_model=CaseFile, summary="Resolve a case with its solution")
+    @router.post(
+        "/{case_id}/resolve",
+        response_model=CaseFile,
+        summary="Resolve a case with its solution",
+        dependencies=[allowed("case.handle", rows=True)],
+    )
     async def post_resolve_case(
         case_id: Code, body: ResolveCase, request: Annotated[Asked, Depends(asked)]
     ) -> JSONResponse:

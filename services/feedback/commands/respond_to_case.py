@@ -10,6 +10,7 @@ from services.feedback.commands.steps import Step, Text, take_step, written
 from services.feedback.model.own_desk import respond
 from services.feedback.views.case_file import CaseFile
 from shared.contracts.envelope import Code
+from shared.plumbing.access import allowed
 from shared.plumbing.commands import Asked, asked
 from shared.plumbing.journal import Ledger
 
@@ -25,7 +26,12 @@ def routes(ledger: Ledger) -> APIRouter:
     """POST /v1/cases/{case_id}/respond."""
     router = APIRouter(prefix="/v1/cases", tags=["steps"])
 
-    @router.post("/{case_id}/respond", response_model=CaseFile, summary="Answer the customer")
+    @router.post(
+        "/{case_id}/respond",
+        response_model=CaseFile,
+        summary="Answer the customer",
+        dependencies=[allowed("case.handle", rows=True)],
+    )
     async def post_respond_to_case(
         case_id: Code, body: RespondToCase, request: Annotated[Asked, Depends(asked)]
     ) -> JSONResponse:

@@ -103,6 +103,12 @@ class Case(State):
         """Partition key: the customer, else the case itself."""
         return self.customer_id or self.case_id
 
+    @property
+    def assignee(self) -> str | None:
+        """Who is answerable for it in its last cycle; None while nobody is."""
+        assigned = self.cycles[-1].assigned
+        return None if assigned is None else assigned.assignee
+
     def cycle(self, number: int) -> Cycle:
         """The cycle of that number, empty if nothing was told of it."""
         return next((one for one in self.cycles if one.number == number), Cycle(number=number))

@@ -3,18 +3,23 @@
 from typing import Annotated, Any, Literal
 
 import orjson
-from fastapi import APIRouter, Depends, Query
+from fastapi import APIRouter, Query
 from pydantic import BaseModel, ConfigDict
 from pydantic.alias_generators import to_camel
 
 from services.feedback.model.case import Case, Kind, Status, Words, evolve
 from services.feedback.model.opening import CaseUnknown
 from shared.contracts.envelope import Code, Moment
-from shared.plumbing.access import Caller, caller
-from shared.plumbing.journal import Aggregate, Ledger, Loaded
+from shared.plumbing.access import Permit, allowed, facts_of
+from shared.plumbing.journal import OWNER, Aggregate, Ledger, Loaded
+from shared.policy.permission import masking
+from shared.policy.permission.masking import masked
+from shared.policy.permission.table import Fields
 
-STORED = Aggregate("cases", Case, evolve, lambda state: state.key)
+STORED = Aggregate("cases", Case, evolve, lambda state: state.key, owner=lambda state: state.assignee)
 MAX_PAGE = 200
+MASKS = {"externalId": masking.absent}
+"""Whoever sees no personal fields does not see under which id the outside desk knows the case."""
 
 
 class Shown(BaseModel):
@@ -47,7 +52,7 @@ class CaseFile(Shown):
     status: Status
     desk: Literal["own", "outside"]
     source: str
-    external_id: str
+    external_id: str | None = None
     customer_id: str | None = None
     channel: str | None = None
     category: str | None = None
@@ -128,6 +133,7 @@ def routes(ledger: Ledger) -> APIRouter:
 
     @router.get("", response_model=CasePage, response_model_exclude_none=True, summary="List cases")
     async def list_cases(
+        permit: Annotated[Permit, allowed("case.read", rows=True)],
         after: Annotated[str | None, Query(max_length=64)] = None,
         limit: Annotated[int, Query(ge=1, le=MAX_PAGE)] = 50,
         kind: Kind | None = None,
@@ -140,9 +146,15 @@ def routes(ledger: Ledger) -> APIRouter:
         query: dict[str, Any] = {name: value for name, value in wanted.items() if value is not None}
         if after is not None:
             query["_id"] = {"$gt": after}
-        documents = await cases.find(query).sort("_id", 1).limit(limit + 1).to_list()
+        documents = await cases.find({"$and": [query, permit.where()]}).sort("_id", 1).limit(limit + 1).to_list()
         heads = await ledger.read_heads(STORED, documents[:limit])
-        shown = [CaseFile.model_validate(as_case(one)) for one in heads]
+        seen = permit.page(
+            [facts_of(STORED, document["_id"], one) for document, one in zip(documents, heads, strict=False)]
+        )
+        shown = [
+            CaseFile.model_validate(masked(as_case(one), MASKS, fields))
+            for one, fields in zip(heads, seen, strict=True)
+        ]
         return CasePage(cases=shown, next=shown[-1].case_id if len(documents) > limit else None)
 
     @router.get(
@@ -151,25 +163,30 @@ def routes(ledger: Ledger) -> APIRouter:
         response_model_exclude_none=True,
         summary="Read one case and its history",
     )
-    async def read_case(case_id: Code) -> dict[str, Any]:
-        shown = as_case(await head(case_id))
+    async def read_case(case_id: Code, permit: Annotated[Permit, allowed("case.read", rows=True)]) -> dict[str, Any]:
+        loaded, fields = await head(case_id, permit)
+        shown = masked(as_case(loaded), MASKS, fields)
         records = ledger.database["journal"].find({"subject": case_id}, {"private": 0}).sort("revision", 1)
         events = [orjson.loads(record["event"]) async for record in records]
         # An event committed since the head was read belongs to the next answer.
         return {**shown, "history": [_happened(one) for one in events if one["revision"] <= shown["version"]]}
 
     @router.get("/{case_id}/text", response_model_exclude_none=True, summary="What was written in a case, oldest first")
-    async def read_words(case_id: Code, _who: Annotated[Caller, Depends(caller)]) -> list[ShownWords]:
-        await head(case_id)
+    async def read_words(
+        case_id: Code, permit: Annotated[Permit, allowed("case.read_text", rows=True)]
+    ) -> list[ShownWords]:
+        await head(case_id, permit)
         documents = await ledger.database["words"].find({"owner": case_id}).sort("at", 1).to_list()
         found = await ledger.read_parts(STORED, "words", documents)
         return [ShownWords.model_validate(one.model_dump()) for one in found if isinstance(one, Words)]
 
-    async def head(case_id: str) -> Loaded[Case]:
+    async def head(case_id: str, permit: Permit) -> tuple[Loaded[Case], Fields]:
         document = await cases.find_one({"_id": case_id})
-        if document is None:
+        loaded = Loaded[Case](None) if document is None else await ledger.read_head(STORED, document)
+        fields = permit.on(facts_of(STORED, case_id, loaded))
+        if loaded.state is None:
             raise CaseUnknown(f"there is no case {case_id}; open it with POST /v1/cases")
-        return await ledger.read_head(STORED, document)
+        return loaded, fields
 
     return router
 
@@ -182,6 +199,6 @@ def _happened(envelope: dict[str, Any]) -> dict[str, Any]:
 
 async def prepare(ledger: Ledger) -> None:
     """Indexes of the lists above; safe to repeat."""
-    for name in ("customer_id", "status", "source", "priority"):
+    for name in ("customer_id", "status", "source", "priority", OWNER):
         await ledger.database["cases"].create_index([(name, 1), ("_id", 1)])
     await ledger.database["words"].create_index([("owner", 1), ("at", 1)])

@@ -8,6 +8,7 @@ from pydantic import Field
 
 from services.reporting.numbers import weight
 from services.reporting.views.asking import Asked, Counting, Office, question
+from shared.plumbing.access import allowed
 from shared.plumbing.history import differences, steps
 from shared.plumbing.problems import Problem
 from shared.plumbing.store import Change, Page
@@ -31,6 +32,7 @@ def routes(office: Office) -> APIRouter:
         "/v1/facts",
         summary="The facts that a number counts, each with what it adds",
         description="Takes the parameters of `GET /v1/metrics/{metric}`.",
+        dependencies=[allowed("fact.read")],
     )
     async def facts_behind(query: Annotated[AskedFacts, Query()]) -> dict[str, Any]:
         counting, asked = question(office, query.metric, query.given, frozenset({"metric", "after", "limit"}))
@@ -57,6 +59,7 @@ def routes(office: Office) -> APIRouter:
             "The oldest first. `changed` lists the values that differ; the fact as it was stands in `before`. Ids are "
             "the owners' own; should two projections know the same one, `projection` says which is meant."
         ),
+        dependencies=[allowed("fact.read")],
     )
     async def fact_history(
         subject: str, projection: str | None = None, definition: str | None = None
@@ -82,7 +85,9 @@ def routes(office: Office) -> APIRouter:
             "fact": page.fact,
         }
 
-    @router.get("/v1/facts/{projection}/{subject}", summary="One fact as it is known")
+    @router.get(
+        "/v1/facts/{projection}/{subject}", summary="One fact as it is known", dependencies=[allowed("fact.read")]
+    )
     async def one_fact(projection: str, subject: str, definition: str | None = None) -> dict[str, Any]:
         counting = office.counting(definition, None)
         known = [one.name for one in counting.catalogue.projections if projection == one.name]

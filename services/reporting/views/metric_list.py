@@ -6,13 +6,18 @@ from fastapi import APIRouter
 
 from services.reporting.configuration import dimensions
 from services.reporting.views.asking import Office
+from shared.plumbing.access import allowed
 
 
 def routes(office: Office) -> APIRouter:
     """The list."""
     router = APIRouter(tags=["metrics"])
 
-    @router.get("/v1/metrics", summary="Every metric: names, unit, formula, definitions; and the dimensions kept ready")
+    @router.get(
+        "/v1/metrics",
+        summary="Every metric: names, unit, formula, definitions; and the dimensions kept ready",
+        dependencies=[allowed("metric.read")],
+    )
     async def metric_list() -> dict[str, Any]:
         metrics: dict[str, dict[str, Any]] = {}
         for label, counting in office.countings.items():

@@ -12,6 +12,7 @@ from services.reporting.metrics.metric import Answer
 from services.reporting.numbers import number
 from services.reporting.views.asking import Asked, Office, question
 from services.reporting.watermarks import Counted, Watermarks
+from shared.plumbing.access import allowed
 
 
 class Figure(BaseModel):
@@ -62,6 +63,7 @@ def routes(office: Office, watermarks: Watermarks, zone: ZoneInfo) -> APIRouter:
             "Amounts are in minor currency units."
         ),
         response_model=NumberAnswer,
+        dependencies=[allowed("metric.read")],
     )
     async def metric_number(
         metric: Annotated[str, Path(examples=["csat"])], query: Annotated[Asked, Query()]

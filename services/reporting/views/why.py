@@ -10,6 +10,7 @@ from services.reporting.numbers import Number, Question, number
 from services.reporting.reasons import Addition, Cause, Reason, reasons
 from services.reporting.views.asking import Office, day_in, question
 from services.reporting.views.metric_numbers import figure
+from shared.plumbing.access import allowed
 from shared.plumbing.problems import Problem
 from shared.plumbing.projection import Projection
 
@@ -48,6 +49,7 @@ def routes(office: Office) -> APIRouter:
             "What the listed events add (over all pages) is the difference of the two numbers: `n` of the denominator, "
             "`count` of the numerator where the metric is a share, `adds` of the sums behind both."
         ),
+        dependencies=[allowed("fact.read")],
     )
     async def why(
         metric: Annotated[str, Path(examples=["csat"])], query: Annotated[AskedWhy, Query()]

@@ -15,6 +15,7 @@ from shared.contracts.decision import Said, Scene
 from shared.contracts.envelope import Code
 from shared.contracts.questions import Question, Scale
 from shared.contracts.survey import Scoring
+from shared.plumbing.access import allowed
 from shared.plumbing.commands import Asked, asked, carry_out
 from shared.plumbing.identity import Identity
 from shared.plumbing.journal import Ledger, Task
@@ -65,7 +66,13 @@ def routes(ledger: Ledger, identity: Identity) -> APIRouter:
     """POST /v1/questionnaires."""
     router = APIRouter(prefix="/v1/questionnaires", tags=["questionnaires"])
 
-    @router.post("", status_code=201, response_model=ShownQuestionnaire, summary="Publish a questionnaire")
+    @router.post(
+        "",
+        status_code=201,
+        response_model=ShownQuestionnaire,
+        summary="Publish a questionnaire",
+        dependencies=[allowed("questionnaire.write")],
+    )
     async def publish_questionnaire(
         body: PublishQuestionnaire, request: Annotated[Asked, Depends(asked)]
     ) -> JSONResponse:

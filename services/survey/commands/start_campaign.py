@@ -16,6 +16,7 @@ from services.survey.views.questionnaires import STORED as QUESTIONNAIRES
 from services.survey.views.responses import campaign_id_of
 from shared.contracts.decision import Said, Scene
 from shared.contracts.envelope import Code, Moment
+from shared.plumbing.access import allowed
 from shared.plumbing.commands import Asked, asked, carry_out
 from shared.plumbing.identity import Identity
 from shared.plumbing.journal import Ledger, Task
@@ -38,7 +39,13 @@ def routes(ledger: Ledger, identity: Identity) -> APIRouter:
     """POST /v1/campaigns."""
     router = APIRouter(prefix="/v1/campaigns", tags=["campaigns"])
 
-    @router.post("", status_code=201, response_model=ShownCampaign, summary="Start a campaign")
+    @router.post(
+        "",
+        status_code=201,
+        response_model=ShownCampaign,
+        summary="Start a campaign",
+        dependencies=[allowed("campaign.write")],
+    )
     async def start_campaign(body: StartCampaign, request: Annotated[Asked, Depends(asked)]) -> JSONResponse:
         identifier = campaign_id_of(identity, body.code)
         questionnaire_id = questionnaire_id_of(identity, body.questionnaire)

@@ -17,6 +17,7 @@ from shared.contracts import intake
 from shared.contracts.decision import Said, Scene, TooEarly
 from shared.contracts.envelope import Code, Dims, Moment
 from shared.contracts.survey import Scoring
+from shared.plumbing.access import allowed
 from shared.plumbing.commands import Asked, asked, carry_out
 from shared.plumbing.identity import Identity
 from shared.plumbing.intake import Heard, Understood
@@ -103,7 +104,13 @@ def routes(ledger: Ledger, identity: Identity) -> APIRouter:
     """POST /v1/responses."""
     router = APIRouter(prefix="/v1/responses", tags=["responses"])
 
-    @router.post("", status_code=201, response_model=ShownResponse, summary="Submit a response")
+    @router.post(
+        "",
+        status_code=201,
+        response_model=ShownResponse,
+        summary="Submit a response",
+        dependencies=[allowed("response.submit")],
+    )
     async def submit_response(body: SubmitResponse, request: Annotated[Asked, Depends(asked)]) -> JSONResponse:
         owner = body.customer
         form = Submission(

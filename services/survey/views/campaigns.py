@@ -10,6 +10,7 @@ from services.survey.views.shown import MAX_PAGE, Shown
 from shared.contracts.envelope import Code, Moment
 from shared.contracts.questions import Question
 from shared.contracts.survey import Scoring
+from shared.plumbing.access import allowed
 from shared.plumbing.journal import Aggregate, Ledger, Loaded
 
 STORED = Aggregate(COLLECTION, Campaign, evolve, lambda state: state.campaign_id)
@@ -75,7 +76,12 @@ def routes(ledger: Ledger) -> APIRouter:
         }
         return [_shown(ledger, state, counts.get(state.campaign_id, ResponseCounts())) for state in states]
 
-    @router.get("", summary="List campaigns with their counts of responses", response_model_exclude_none=True)
+    @router.get(
+        "",
+        summary="List campaigns with their counts of responses",
+        response_model_exclude_none=True,
+        dependencies=[allowed("campaign.read")],
+    )
     async def list_campaigns(
         after: Annotated[str | None, Query(max_length=64)] = None,
         limit: Annotated[int, Query(ge=1, le=MAX_PAGE)] = 50,
@@ -90,7 +96,12 @@ def routes(ledger: Ledger) -> APIRouter:
         more = len(documents) > limit
         return CampaignPage(campaigns=shown, next=shown[-1].campaign_id if more else None)
 
-    @router.get("/{campaign_id}", summary="Read one campaign", response_model_exclude_none=True)
+    @router.get(
+        "/{campaign_id}",
+        summary="Read one campaign",
+        response_model_exclude_none=True,
+        dependencies=[allowed("campaign.read")],
+    )
     async def read_campaign(campaign_id: Code) -> ShownCampaign:
         document = await campaigns.find_one({"_id": campaign_id})
         state = (await ledger.read_head(STORED, document)).state if document is not None else None

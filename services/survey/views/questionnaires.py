@@ -11,6 +11,7 @@ from shared.contracts.decision import NotFound
 from shared.contracts.envelope import Code, Moment
 from shared.contracts.questions import Question
 from shared.contracts.survey import Scoring
+from shared.plumbing.access import allowed
 from shared.plumbing.journal import Aggregate, Ledger, Loaded
 
 STORED = Aggregate("questionnaires", Questionnaire, evolve, lambda state: state.questionnaire_id)
@@ -62,7 +63,12 @@ def routes(ledger: Ledger) -> APIRouter:
             )
         return state
 
-    @router.get("", summary="List questionnaires, each in its newest version", response_model_exclude_none=True)
+    @router.get(
+        "",
+        summary="List questionnaires, each in its newest version",
+        response_model_exclude_none=True,
+        dependencies=[allowed("questionnaire.read")],
+    )
     async def list_questionnaires(
         after: Annotated[str | None, Query(max_length=64)] = None,
         limit: Annotated[int, Query(ge=1, le=MAX_PAGE)] = 50,
@@ -77,11 +83,21 @@ def routes(ledger: Ledger) -> APIRouter:
         more = len(documents) > limit
         return QuestionnairePage(questionnaires=shown, next=shown[-1].questionnaire_id if more else None)
 
-    @router.get("/{questionnaire_id}", summary="Read the newest version", response_model_exclude_none=True)
+    @router.get(
+        "/{questionnaire_id}",
+        summary="Read the newest version",
+        response_model_exclude_none=True,
+        dependencies=[allowed("questionnaire.read")],
+    )
     async def read_questionnaire(questionnaire_id: Code) -> ShownQuestionnaire:
         return _shown(await find(questionnaire_id))
 
-    @router.get("/{questionnaire_id}/versions/{version}", summary="Read one version", response_model_exclude_none=True)
+    @router.get(
+        "/{questionnaire_id}/versions/{version}",
+        summary="Read one version",
+        response_model_exclude_none=True,
+        dependencies=[allowed("questionnaire.read")],
+    )
     async def read_version(questionnaire_id: Code, version: int) -> ShownQuestionnaire:
         newest = await find(questionnaire_id)
         name = version_id(questionnaire_id, version)

@@ -2,21 +2,20 @@
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import APIRouter, Query
 
 from services.survey.model.response import Response, evolve
 from services.survey.views.shown import MAX_PAGE, Shown
 from shared.contracts.decision import NotFound
 from shared.contracts.envelope import Code, Moment
 from shared.contracts.survey import Answer, Scoring
-from shared.plumbing.access import Caller, caller
+from shared.plumbing.access import Permit, allowed
 from shared.plumbing.identity import Identity
 from shared.plumbing.journal import Aggregate, Ledger, Loaded
-from shared.plumbing.telemetry import logger
+from shared.policy.permission.decision import Facts
 
 STORED = Aggregate("responses", Response, evolve, lambda state: state.customer_id or state.response_id)
 OWN_SOURCE = "manyi"
-log = logger("responses")
 
 
 class ResponseUnknown(NotFound):
@@ -94,7 +93,12 @@ def routes(ledger: Ledger, identity: Identity) -> APIRouter:
             raise ResponseUnknown(f"there is no response {response_id}; list them with GET /v1/responses")
         return state
 
-    @router.get("", summary="List responses, of one campaign or of all", response_model_exclude_none=True)
+    @router.get(
+        "",
+        summary="List responses, of one campaign or of all",
+        response_model_exclude_none=True,
+        dependencies=[allowed("response.read")],
+    )
     async def list_responses(
         campaign: Annotated[Code | None, Query(description="The campaign's code.")] = None,
         after: Annotated[str | None, Query(max_length=64)] = None,
@@ -109,14 +113,21 @@ def routes(ledger: Ledger, identity: Identity) -> APIRouter:
         more = len(documents) > limit
         return ResponsePage(responses=shown, next=shown[-1].response_id if more else None)
 
-    @router.get("/{response_id}", summary="Read one response, without comments", response_model_exclude_none=True)
+    @router.get(
+        "/{response_id}",
+        summary="Read one response, without comments",
+        response_model_exclude_none=True,
+        dependencies=[allowed("response.read")],
+    )
     async def read_response(response_id: Code) -> ShownResponse:
         return _shown(await find(response_id))
 
     @router.get("/{response_id}/comment", summary="Read what was written; every reading is logged")
-    async def read_comment(response_id: Code, who: Annotated[Caller, Depends(caller)]) -> WrittenComment:
+    async def read_comment(
+        response_id: Code, permit: Annotated[Permit, allowed("response.read_comment", rows=True)]
+    ) -> WrittenComment:
         state = await find(response_id)
-        log.info("comment read", response=response_id, actor=who.actor)
+        permit.on(Facts(response_id))
         own_words = state.choices if state.campaign_id is None else {}
         return WrittenComment(response_id=response_id, comments=state.comments, choices=own_words)
 

@@ -4,7 +4,7 @@ Denied by default. The hard rules come before every right: an auditor never writ
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
@@ -22,7 +22,6 @@ class Caller:
     subject: str
     roles: frozenset[str] = frozenset()
     teams: frozenset[str] = frozenset()
-    department: str | None = None
     topics: frozenset[str] = frozenset()
     unrestricted: bool = False
 
@@ -34,14 +33,13 @@ class Caller:
 
 @dataclass(frozen=True)
 class Facts:
-    """What is known of the object: its id, who owns it, whose topic it belongs to, who requested what is approved.
+    """What is known of the object: its id, who owns it, who requested what is approved. Nothing: all rows at once.
 
     `claimable`: an object of this kind has an owner sooner or later, so without one it is unclaimed.
     """
 
     id: str | None = None
     owners: frozenset[str] = frozenset()
-    topic: str | None = None
     requester: str | None = None
     claimable: bool = False
 
@@ -93,14 +91,24 @@ class Reach:
 
 @dataclass(frozen=True)
 class Question:
-    """One caller, one action, one instant: what all decisions of a request have in common."""
+    """One caller, one action, one instant: what all decisions of a request have in common.
+
+    `topic` is the one that the rows belong to, by which the rights of service accounts reach them.
+    """
 
     table: Version
     organisation: Organisation
     caller: Caller
     action: str
     now: datetime
-    grants: Sequence[Grant] = field(default=())
+    topic: str | None = None
+    grants: Sequence[Grant] = ()
+
+    @property
+    def logged(self) -> bool:
+        """Whether every reading by this action must be written down."""
+        action = self.table.actions.get(self.action)
+        return action is not None and action.kind == "read" and action.logged
 
     def refused(self) -> Denied | None:
         """Why nothing at all can be allowed, whatever the object; None when it depends on the object."""
@@ -124,21 +132,20 @@ class Question:
             return Denied("requester-is-approver")
         shown: Fields | None = None
         for right in self._rights():
-            if self._reach([right], facts.topic).covers(facts):
+            if self._reach([right]).covers(facts):
                 shown = right.fields if shown is None else more(shown, right.fields)
         return Denied("out-of-scope") if shown is None else Allowed(shown)
 
-    def reach(self, topic: str | None) -> Reach:
-        """Which rows of a list; `topic` is the one all of them belong to. A row within it still asks `may` for its
-        fields."""
+    def reach(self) -> Reach:
+        """Which rows of a list. A row within it still asks `may` for its fields."""
         if self.refused() is not None:
             return Reach()
-        return Reach(everything=True) if self.caller.unrestricted else self._reach(self._rights(), topic)
+        return Reach(everything=True) if self.caller.unrestricted else self._reach(self._rights())
 
     def _rights(self) -> list[Right]:
         return self.table.rights(self.caller.roles, self.action)
 
-    def _reach(self, rights: Iterable[Right], topic: str | None) -> Reach:
+    def _reach(self, rights: Iterable[Right]) -> Reach:
         scopes = frozenset().union(*(right.scope for right in rights))
         owners: frozenset[str] = frozenset()
         if "own" in scopes:
@@ -152,5 +159,5 @@ class Question:
                 for grant in self.grants
                 if grant.grantee == self.caller.subject and grant.action == self.action and grant.holds(self.now)
             )
-        everything = "all" in scopes or ("topic" in scopes and topic is not None and topic in self.caller.topics)
+        everything = "all" in scopes or ("topic" in scopes and self.topic in self.caller.topics)
         return Reach(everything, owners, "unclaimed" in scopes, ids)

@@ -62,6 +62,11 @@ class Version(Declared):
         for role, rights in self.roles.items():
             if unknown := sorted(set(rights) - set(self.actions)):
                 raise ValueError(f"{role} has rights to actions that are not declared: {', '.join(unknown)}")
+            masks = [
+                name for name, right in rights.items() if right.fields != "full" and self.actions[name].kind != "read"
+            ]
+            if masks:
+                raise ValueError(f"{role} cannot write what is hidden from it: {', '.join(masks)}")
         if writes := sorted(name for name in self.roles.get(AUDITOR, {}) if self.actions[name].kind != "read"):
             raise ValueError(f"an auditor never writes: {', '.join(writes)}")
         return self
@@ -70,6 +75,10 @@ class Version(Declared):
         """What these roles give together."""
         held = [self.roles[role] for role in sorted(roles) if role in self.roles]
         return [rights[action] for rights in held if action in rights]
+
+    def grantable(self, action: str) -> bool:
+        """Whether any role can be granted this action for a time."""
+        return any(action in rights and "granted" in rights[action].scope for rights in self.roles.values())
 
 
 class Roles(Declared):

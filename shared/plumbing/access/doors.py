@@ -1,0 +1,86 @@
+"""The one declarative thing a route says about permission: `dependencies=[allowed("customer.create")]` (S0-37, S2-21).
+
+The gate stands before every route of an application: it learns who asks and looks for the route's declaration. A route
+without one is closed to everybody but the local caller of a process without authentication.
+"""
+
+from typing import Annotated, Any, Literal
+
+import structlog
+from fastapi import Depends, Request
+from fastapi.routing import APIRoute
+from fastapi.security import HTTPBearer
+
+from shared.plumbing.access.guard import Guard
+from shared.plumbing.access.permit import Permit
+from shared.plumbing.problems import Problem
+from shared.policy.permission.decision import Caller
+
+_bearer = HTTPBearer(auto_error=False, scheme_name="token", description="A JWT of the configured issuer.")
+EVERYONE = "everyone"
+"""Declared by the few routes that need no token."""
+
+
+class Door:
+    """What a route declares; as a dependency it gives the route its Permit."""
+
+    def __init__(self, action: str, rows: bool, topic: str) -> None:
+        self.action = action
+        self.rows = rows
+        self.topic = topic
+
+    async def __call__(self, request: Request, _told_in_openapi: Annotated[Any, Depends(_bearer)]) -> Permit:
+        permit: Permit = request.state.permit
+        return permit
+
+
+class OpenDoor:
+    """The declaration of a route that needs no token."""
+
+    action = EVERYONE
+
+    async def __call__(self) -> None:
+        return
+
+
+def allowed(action: str, *, rows: bool = False, topic: Literal["events", "intake"] = "events") -> Any:
+    """Declare a route's action. `rows`: the route, or `carry_out` for it, asks the Permit about every row it meets;
+    without, it is open only to whom the action is allowed on all rows with all their fields. `topic` is whose rights
+    of service accounts count."""
+    return Depends(Door(action, rows, topic))
+
+
+everyone = Depends(OpenDoor())
+
+
+def declared(route: Any) -> Door | OpenDoor | None:
+    """What a route declares, None where it forgot to."""
+    found = [one.call for one in route.dependant.dependencies] if isinstance(route, APIRoute) else []
+    return next((call for call in found if isinstance(call, Door | OpenDoor)), None)
+
+
+async def gate(request: Request) -> None:
+    """Before every route. Raises Unauthenticated, Forbidden, and Problem 503 while nobody can be identified."""
+    door = declared(request.scope["route"])
+    request.state.permit = None
+    if isinstance(door, OpenDoor):
+        return
+    guard: Guard = request.app.state.guard
+    who = request.state.caller = await guard.identify(request.headers.get("authorization"))
+    structlog.contextvars.bind_contextvars(actor=who.actor)
+    if door is None:
+        if not who.unrestricted:
+            detail = "This route declares no permission and is closed: tell the people who run this installation."
+            raise Problem(403, "undeclared", "Closed", detail)
+        return
+    permit = guard.permit(who, door.action, door.topic)
+    permit.enter()
+    if not door.rows:
+        permit.whole()
+    request.state.permit = permit
+
+
+async def caller(request: Request) -> Caller:
+    """Dependency: who asks."""
+    who: Caller = request.state.caller
+    return who

@@ -1,0 +1,91 @@
+"""Who reaches which customer files, and how much of them, over HTTP with tokens."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from pydantic.alias_generators import to_camel
+
+from services.customer.main import build
+from services.customer.model.customer import PERSONAL, Customer
+from services.customer.model.parts import Contact, Interaction
+from services.customer.views.customer_file import MASKS
+from tests.support.issuer import Issuer
+from tests.support.service import Running, running, settings_for
+from tests.support.stack import Namespace, RealStack
+
+pytestmark = pytest.mark.stack
+TEAMS = "teams:\n- team: north\n  members: [u-1, u-2]\n"
+FANG = {
+    "name": "王芳",
+    "phone": "13800135678",
+    "company": "华东精密",
+    "needs": "点胶机",
+    "lawfulBasis": "contract",
+    "ownerId": "u-1",
+}
+
+
+@pytest.fixture
+def issuer(tmp_path: Path) -> Issuer:
+    return Issuer(tmp_path)
+
+
+@pytest.fixture
+async def customer(stack: RealStack, namespace: Namespace, tmp_path: Path, issuer: Issuer) -> AsyncIterator[Running]:
+    teams = tmp_path / "teams.yaml"
+    teams.write_text(TEAMS)
+    settings = settings_for(stack, namespace, tmp_path, teams_file=teams, **issuer.settings())
+    async with running(build, settings, issuer.bearer("probe", "system")) as service:
+        yield service
+
+
+@pytest.mark.policy("S0-37")
+@pytest.mark.policy("S2-21")
+async def test_a_file_is_seen_by_its_owner_the_team_and_who_is_granted_masks(customer: Running, issuer: Issuer) -> None:
+    owner = issuer.bearer("u-1", "specialist")
+    opened = await customer.client.post("/v1/customers", json=FANG, headers=owner)
+    assert opened.status_code == 201, opened.text
+    path = f"/v1/customers/{opened.json()['customerId']}"
+
+    async def seen(sub: str, *roles: str, **claims: object) -> tuple[int, str | None, str | None]:
+        answer = await customer.client.get(path, headers=issuer.bearer(sub, *roles, **claims))
+        told = answer.json()
+        return answer.status_code, told.get("name"), told.get("phone")
+
+    assert await seen("u-1", "specialist") == (200, "王芳", "13800135678")
+    assert await seen("u-2", "group_leader", teams=["north"]) == (200, "王芳", "13800135678")
+    assert await seen("u-9", "director") == (200, "王芳", "13800135678")
+    assert await seen("u-9", "analyst") == (200, "王*", "138****5678")
+    assert await seen("u-9", "marketing") == (200, None, None)
+    assert await seen("u-9", "system", topics=["customer-events"]) == (200, "王芳", "13800135678")
+    for sub, role in (("u-2", "specialist"), ("u-9", "group_leader"), ("u-9", "finance"), ("u-9", "system")):
+        assert (await seen(sub, role))[0] == 403
+
+    for sub, role, count in (("u-1", "specialist", 1), ("u-2", "specialist", 0), ("u-9", "analyst", 1)):
+        listed = await customer.client.get("/v1/customers", headers=issuer.bearer(sub, role))
+        assert len(listed.json()["customers"]) == count
+    changed = [
+        (await customer.client.patch(path, json={"grade": "B"}, headers=issuer.bearer(sub, role))).status_code
+        for sub, role in (("u-1", "specialist"), ("u-2", "specialist"), ("u-9", "analyst"), ("u-9", "auditor"))
+    ]
+    assert changed == [200, 403, 403, 403]
+    unknown = f"/v1/customers/{'0' * 32}"
+    assert (await customer.client.get(unknown, headers=owner)).status_code == 403
+    assert (await customer.client.get(unknown, headers=issuer.bearer("u-9", "director"))).status_code == 404
+
+
+async def test_one_callers_idempotency_key_does_not_open_anothers_answer(customer: Running, issuer: Issuer) -> None:
+    answers = [
+        await customer.client.post(
+            "/v1/customers", json=FANG, headers={**issuer.bearer(sub, "specialist"), "Idempotency-Key": "k"}
+        )
+        for sub in ("u-1", "u-1", "u-2")
+    ]
+    assert ["idempotency-replayed" in answer.headers for answer in answers] == [False, True, False]
+    assert answers[0].json() == answers[1].json() != answers[2].json()
+
+
+def test_every_personal_field_has_a_mask() -> None:
+    personal = {*PERSONAL, *Customer.PRIVATE, *Contact.PRIVATE, *Interaction.PRIVATE}
+    assert {to_camel(name) for name in personal} <= MASKS.keys()
