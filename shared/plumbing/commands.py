@@ -1,8 +1,9 @@
-"""One command over HTTP: decide, one transaction, one answer; the same Idempotency-Key gets the first answer again."""
+"""One command over HTTP: decide, record, one answer; the same Idempotency-Key gets the first answer again."""
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Annotated, Any, TypeVar
 
 from fastapi import Depends, Header, Request
@@ -12,7 +13,7 @@ from pymongo import InsertOne
 from shared.contracts.state import State
 from shared.plumbing.access import Caller, Permit, caller, facts_of
 from shared.plumbing.database import Document
-from shared.plumbing.hiding import open_documents
+from shared.plumbing.grouping import Groups, Wish
 from shared.plumbing.journal import Cause, Draft, Ledger, Loaded, Stale, Task
 from shared.plumbing.problems import Problem
 from shared.plumbing.tracing import sane_trace
@@ -72,27 +73,20 @@ async def carry_out(
     reply: Callable[[Loaded[S]], dict[str, Any]],
     status: int = 201,
 ) -> JSONResponse:
-    """Decide and record; answers `reply` of the resulting state.
+    """Decide and record, in one transaction with whatever else waits; answers `reply` of the resulting state.
 
     Raises the rule's Refusal; Forbidden when the permit does not reach the subject; Problem 422 when the key was used
-    for another request; Stale after ATTEMPTS lost races; OutcomeUnknown when the database did not
-    say whether it recorded.
+    for another request; Stale after too many lost races; OutcomeUnknown when the database did not say whether it
+    recorded.
     """
-    for _ in range(ATTEMPTS):
-        kept = await _kept_answer(ledger, request)
-        if kept is not None:
-            if request.permit is not None:
-                request.permit.decided = True  # when it was first answered, and it is this caller's own
-            return kept
-        draft = Draft()
-        await ledger.load(draft, [task])
-        if request.permit is not None:
-            stored = draft.now[task.aggregate.collection, task.subject]
-            request.permit.on(facts_of(task.aggregate, task.subject, stored))
-        now = ledger.clock.now()
-        cause = Cause(request.actor, request.correlation, None, request.traceparent)
-        loaded = ledger.decide(draft, task, now, cause)
-        body = reply(loaded)
+    permit = request.permit
+
+    def allow(stored: Loaded[S]) -> None:
+        if permit is not None:
+            permit.on(facts_of(task.aggregate, task.subject, stored))
+
+    def finish(draft: Draft, decided: Loaded[S], now: datetime) -> JSONResponse:
+        body = reply(decided)
         if request.key is not None:
             document: Document = {
                 "_id": request.key,
@@ -100,15 +94,28 @@ async def carry_out(
                 "status": status,
                 "at": now,
             }
-            person = None if draft.forgotten else loaded.key
+            person = None if draft.forgotten else decided.key
             draft.hide(document, body, f"answers/{request.key}", person)
             draft.write("answers", InsertOne(document))
-        try:
-            await ledger.commit(draft)
-        except Stale:
-            continue
         return JSONResponse(body, status)
-    raise Stale
+
+    def again(kept: Document, body: Mapping[str, Any]) -> JSONResponse:
+        if kept["fingerprint"] != request.fingerprint:
+            raise Problem(
+                422,
+                "idempotency-key-reused",
+                "Idempotency-Key used before",
+                "This Idempotency-Key was used for another request: send a new key.",
+            )
+        if permit is not None:
+            permit.decided = True  # when it was first answered, and it is this caller's own
+        return JSONResponse(body, kept["status"], headers={"Idempotency-Replayed": "true"})
+
+    cause = Cause(request.actor, request.correlation, None, request.traceparent)
+    if ledger.groups is None:
+        ledger.groups = Groups(ledger)
+    answer: JSONResponse = await ledger.groups.record(Wish(task, cause, allow, finish, again, request.key))
+    return answer
 
 
 async def perform(ledger: Ledger, tasks: Sequence[Task[Any]], cause: Cause) -> None:
@@ -125,20 +132,3 @@ async def perform(ledger: Ledger, tasks: Sequence[Task[Any]], cause: Cause) -> N
             continue
         return
     raise Stale
-
-
-async def _kept_answer(ledger: Ledger, request: Asked) -> JSONResponse | None:
-    if request.key is None:
-        return None
-    kept = await ledger.database["answers"].find_one({"_id": request.key})
-    if kept is None:
-        return None
-    if kept["fingerprint"] != request.fingerprint:
-        raise Problem(
-            422,
-            "idempotency-key-reused",
-            "Idempotency-Key used before",
-            "This Idempotency-Key was used for another request: send a new key.",
-        )
-    body = (await open_documents(ledger.keyring, [("answers", kept)]))["answers", request.key]
-    return JSONResponse(body, kept["status"], headers={"Idempotency-Replayed": "true"})

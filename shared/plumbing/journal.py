@@ -12,7 +12,7 @@ import uuid
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import orjson
 from pymongo import DeleteOne, InsertOne, ReplaceOne, ReturnDocument, UpdateOne
@@ -27,6 +27,9 @@ from shared.plumbing.crashing import point
 from shared.plumbing.database import MAJORITY, SNAPSHOT, Client, Database, Document, Session
 from shared.plumbing.hiding import Hidden, close, hide, open_documents
 from shared.plumbing.keyring import Keyring
+
+if TYPE_CHECKING:
+    from shared.plumbing.grouping import Groups
 
 S = TypeVar("S", bound=State)
 
@@ -146,6 +149,8 @@ class Ledger:
         self.clock = clock
         self.source = f"manyi/{service}"
         self._abandoned = Abandoned(client)
+        self.groups: Groups | None = None
+        """Where this process's commands gather for their common transactions; made by the first of them."""
 
     async def prepare(self) -> None:
         """Create the collections and indexes of the journal; safe to repeat.
