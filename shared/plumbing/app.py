@@ -8,36 +8,32 @@ import asyncio
 import contextlib
 import ipaddress
 import os
-import time
-import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-import structlog
 import uvicorn
 from aiokafka.errors import KafkaError
-from fastapi import APIRouter, Depends, FastAPI, Request, Response
+from fastapi import APIRouter, Depends, FastAPI, Response
 from fastapi_offline import FastAPIOffline
 from faststream.kafka import KafkaBroker
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from pydantic import BaseModel
 from pymongo.errors import PyMongoError
-from starlette.middleware.base import RequestResponseEndpoint
 
 from shared.plumbing.access import allowed, everyone
-from shared.plumbing.access.doors import gate
+from shared.plumbing.access.doors import Withholding, gate
 from shared.plumbing.access.guard import guard_for
 from shared.plumbing.asyncapi import describe
 from shared.plumbing.database import Client, Database
 from shared.plumbing.listening import Hearing, listen
-from shared.plumbing.problems import PROBLEM_RESPONSES, StrictBodies, answer, answer_problems
+from shared.plumbing.problems import PROBLEM_RESPONSES, StrictBodies, answer_problems
 from shared.plumbing.quarantine import open_letters
 from shared.plumbing.relay import Relay
 from shared.plumbing.settings import Settings
 from shared.plumbing.telemetry import SET_ASIDE, configure_logging, logger
-from shared.plumbing.tracing import sane_correlation
+from shared.plumbing.tracing import Correlated
 from shared.plumbing.watchdog import beat, look_every, watch_hearing, watch_relay
 
 VERSION = "0.1.0"
@@ -231,28 +227,13 @@ def application(service: Service) -> FastAPI:
     app.state.guard = guard_for(service.name, service.settings)
     answer_problems(app)
     app.add_middleware(StrictBodies, max_bytes=service.settings.max_body_bytes)
-    app.middleware("http")(_correlate)
+    app.add_middleware(Withholding)
+    app.add_middleware(Correlated)
     guarded = [Depends(gate)]
     app.include_router(_operations(running), dependencies=guarded)
     for router in service.routers:
         app.include_router(router, responses=PROBLEM_RESPONSES, dependencies=guarded)
     return app
-
-
-async def _correlate(request: Request, call_next: RequestResponseEndpoint) -> Response:
-    """Give every request a correlation id, the caller's if it is a UUID; logs and events carry it."""
-    correlation = sane_correlation(request.headers.get("x-correlation-id")) or uuid.uuid4().hex
-    request.state.correlation = correlation
-    structlog.contextvars.bind_contextvars(correlation=correlation)
-    started = time.monotonic()
-    response = await call_next(request)
-    permit = getattr(request.state, "permit", None)
-    if permit is not None and not permit.decided and response.status_code < 400:
-        response = answer(permit.withhold())
-    response.headers["x-correlation-id"] = correlation
-    took = round((time.monotonic() - started) * 1000, 1)
-    log.debug("answered", method=request.method, path=request.url.path, status=response.status_code, ms=took)
-    return response
 
 
 def _operations(running: Running) -> APIRouter:

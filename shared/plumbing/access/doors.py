@@ -10,10 +10,11 @@ import structlog
 from fastapi import Depends, Request
 from fastapi.routing import APIRoute
 from fastapi.security import HTTPBearer
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from shared.plumbing.access.guard import Guard
 from shared.plumbing.access.permit import Permit
-from shared.plumbing.problems import Problem
+from shared.plumbing.problems import Problem, answer
 from shared.policy.permission.decision import Caller
 
 _bearer = HTTPBearer(auto_error=False, scheme_name="token", description="A JWT of the configured issuer.")
@@ -84,3 +85,25 @@ async def caller(request: Request) -> Caller:
     """Dependency: who asks."""
     who: Caller = request.state.caller
     return who
+
+
+class Withholding:
+    """ASGI middleware: what a route answers without having asked its Permit about any row stays inside."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        withheld = False
+
+        async def checked(message: Message) -> None:
+            nonlocal withheld
+            if message["type"] == "http.response.start" and message["status"] < 400:
+                permit: Permit | None = scope.get("state", {}).get("permit")
+                if permit is not None and not permit.decided:
+                    withheld = True
+                    await answer(permit.withhold())(scope, receive, send)
+            if not withheld:
+                await send(message)
+
+        await self._app(scope, receive, checked)
