@@ -9,6 +9,7 @@ import typer
 from deploy.cli.metrics import said_no
 from deploy.cli.screen import out, print_json
 from deploy.cli.up import DataOption
+from deploy.local.issuer import bearer
 from deploy.local.trouble import CannotContinue
 
 if TYPE_CHECKING:
@@ -158,7 +159,7 @@ def ask(method: str, url: str, place: str, **more: Any) -> Any:
 
     path = f"{url}/v1/dead-letters{'/' if place else ''}{quote(place)}"
     try:
-        answer = httpx.request(method, path, timeout=60, trust_env=False, **more)
+        answer = httpx.request(method, path, timeout=60, trust_env=False, headers=bearer(), **more)
     except httpx.HTTPError as error:
         raise CannotContinue(f"The service at {url} does not answer: see `manyi status` and `manyi logs`.") from error
     if answer.is_success:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from deploy.cli.metrics import readable
+from deploy.local.issuer import bearer
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -39,7 +40,7 @@ async def numbers_now(reporting: str, watched: list[Watched]) -> list[dict[str, 
     """The total of each as it stands, empty while reporting has no answer."""
     import httpx
 
-    async with httpx.AsyncClient(base_url=reporting, timeout=5, trust_env=False) as client:
+    async with httpx.AsyncClient(base_url=reporting, timeout=5, trust_env=False, headers=bearer()) as client:
 
         async def total(number: Watched) -> dict[str, Any]:
             try:

@@ -8,6 +8,7 @@ import typer
 
 from deploy.cli.screen import out, print_json
 from deploy.cli.up import DataOption
+from deploy.local.issuer import bearer
 from deploy.local.trouble import CannotContinue
 
 if TYPE_CHECKING:
@@ -70,7 +71,7 @@ def ask(path: str, query: dict[str, str], url: str) -> Any:
     import httpx
 
     try:
-        answer = httpx.get(f"{url}{path}", params=query, timeout=60, trust_env=False)
+        answer = httpx.get(f"{url}{path}", params=query, timeout=60, trust_env=False, headers=bearer())
     except httpx.HTTPError as error:
         raise CannotContinue(
             f"The reporting service at {url} does not answer: see `manyi status` and `manyi logs reporting`."

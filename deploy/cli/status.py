@@ -6,6 +6,7 @@ import typer
 
 from deploy.cli.screen import out, print_json
 from deploy.cli.up import DataOption
+from deploy.local.issuer import bearer
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -36,7 +37,7 @@ def health(url: str) -> dict[str, Any] | None:
     import httpx
 
     try:
-        answer = httpx.get(f"{url}/v1/health", timeout=3, trust_env=False)
+        answer = httpx.get(f"{url}/v1/health", timeout=3, trust_env=False, headers=bearer())
         said = answer.json()
     except (httpx.HTTPError, ValueError):
         return None

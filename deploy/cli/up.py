@@ -37,6 +37,9 @@ def up(
         list[str] | None,
         typer.Option("--scale", metavar="SERVICE=N", help="Run N processes of a service; may be repeated."),
     ] = None,
+    protected: Annotated[
+        bool, typer.Option("--protected", help="Every request needs a token; `manyi token` makes them.")
+    ] = False,
 ) -> None:
     """Start Kafka, MongoDB and the services; Ctrl-C stops them all."""
     if ephemeral and data:
@@ -47,7 +50,7 @@ def up(
     if not external:
         ensure_jars()
     with data_directory(data, ephemeral) as folder:
-        run_until_signal(_stay_up(folder, external, stack_only, counts))
+        run_until_signal(_stay_up(folder, external, stack_only, counts, protected))
 
 
 def scale_of(wishes: list[str]) -> dict[str, int]:
@@ -68,16 +71,18 @@ def scale_of(wishes: list[str]) -> dict[str, int]:
     return counts
 
 
-async def _stay_up(folder: Path, external: bool, stack_only: bool, scale: dict[str, int]) -> None:
+async def _stay_up(folder: Path, external: bool, stack_only: bool, scale: dict[str, int], protected: bool) -> None:
+    from deploy.local.issuer import settings_for
     from deploy.local.mongo import LICENCE_NOTICE
     from deploy.local.state import remember
     from deploy.local.system import PREFERRED_PORTS, whole_system
 
     began = time.monotonic()
     err.print(f"Starting Manyi on {folder} …")
+    settings = settings_for(folder) if protected else {}
     names = () if stack_only else tuple(PREFERRED_PORTS)
     remember(folder)
-    async with whole_system(folder, external, names, narrator(began), scale) as system:
+    async with whole_system(folder, external, names, narrator(began), scale, settings) as system:
         out.print(addresses(system))
         for note in displaced(system.services):
             err.print(note)

@@ -104,10 +104,12 @@ async def whole_system(
     names: tuple[str, ...] = tuple(PREFERRED_PORTS),
     on_change: Callable[[Supervisor], None] = lambda _: None,
     scale: Mapping[str, int] = MappingProxyType({}),
+    settings: Mapping[str, str] = MappingProxyType({}),
 ) -> AsyncIterator[System]:
     """Everything, ready; stopped at the end in reverse order. `on_change` hears of every start, readiness and death.
 
-    `scale` says of which services more than one process runs, and how many.
+    `scale` says of which services more than one process runs, and how many; `settings` are further
+    variables of their environment.
     Raises CannotContinue when the directory is in use, something is missing or does not become ready.
     """
     for name in names:
@@ -131,6 +133,7 @@ async def whole_system(
         needs = tuple(program.name for program in programs)
         instances = addresses_of(names, scale)
         stack = {"MANYI_KAFKA": kafka, "MANYI_MONGO": mongo_url, "MANYI_KEYS_FILE": str(ensure_keys(data_dir))}
+        stack.update(settings)
         programs += [
             service_program(name, process, url, stack, data_dir / "logs", needs)
             for name, processes in instances.items()

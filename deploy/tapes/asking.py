@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any, Self
 
+from deploy.local.issuer import bearer
 from deploy.tapes.errors import TapeError
 
 _PATIENCE_SECONDS = 60
@@ -16,7 +17,7 @@ class Asking:
     def __init__(self) -> None:
         import httpx
 
-        self._client = httpx.Client(timeout=_PATIENCE_SECONDS, trust_env=False)
+        self._client = httpx.Client(timeout=_PATIENCE_SECONDS, trust_env=False, headers=bearer())
         self._failures = httpx.HTTPError
 
     def get(self, url: str, params: Mapping[str, str] | None = None) -> Any:

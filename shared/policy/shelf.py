@@ -9,9 +9,11 @@ from pydantic import BaseModel, ValidationError
 
 from shared.policy.low_score import LowScore
 from shared.policy.pack import Pack
+from shared.policy.permission.table import Roles
 from shared.policy.policies import Policies
 
 PACKS = Path(__file__).parent / "packs"
+ROLES = Path(__file__).parent / "permission" / "roles.yaml"
 _Form = TypeVar("_Form", bound=BaseModel)
 OF_THEIR_OWN = frozenset({"low-score"})
 """Policies of another form, read by the rule they belong to."""
@@ -45,6 +47,11 @@ def read_pack(path: Path) -> Pack:
 def read_low_score(directory: Path = PACKS) -> LowScore:
     """When an answer is so bad that somebody must act. Raises PackUnsound."""
     return _read(directory / "low-score.yaml", LowScore)
+
+
+def read_roles() -> Roles:
+    """Who may do what. Raises PackUnsound, also for a role that stands twice."""
+    return _read(ROLES, Roles)
 
 
 def _read(path: Path, form: type[_Form]) -> _Form:

@@ -16,10 +16,10 @@ from pymongo import AsyncMongoClient
 from shared.contracts.catalogue import SPEAKERS
 from shared.plumbing.access import Permit, allowed
 from shared.plumbing.access.doors import Door, OpenDoor, declared
-from shared.plumbing.access.guard import read_roles
 from shared.plumbing.app import Service, application, refuse_open_doors
 from shared.plumbing.settings import Settings
 from shared.policy.permission.decision import Facts
+from shared.policy.shelf import read_roles
 from tests.support.issuer import Issuer
 
 OPEN = {"/livez", "/readyz", "/asyncapi.json"}

@@ -9,12 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from shared.plumbing.access.guard import read_roles
 from shared.policy.permission import masking
 from shared.policy.permission.decision import Allowed, Caller, Denied, Facts, Grant, Question
 from shared.policy.permission.organisation import Organisation, Team
 from shared.policy.permission.table import AUDITOR, Fields, Roles, Version, more
-from shared.policy.shelf import read_policies
+from shared.policy.shelf import read_policies, read_roles
 
 NOW = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
 TABLE = read_roles().in_force(NOW.date())

@@ -1,7 +1,5 @@
 """What decides about the requests of one process: whose tokens count, the roles table, the teams."""
 
-from pathlib import Path
-
 import yaml
 
 from shared.plumbing.access.keys import IssuerKeys, KeysUnavailable
@@ -12,12 +10,11 @@ from shared.plumbing.identity import Identity
 from shared.plumbing.problems import Problem
 from shared.plumbing.settings import Settings
 from shared.plumbing.telemetry import logger
-from shared.policy import permission
 from shared.policy.permission.decision import Caller, Question
 from shared.policy.permission.organisation import Organisation
 from shared.policy.permission.table import Roles
+from shared.policy.shelf import read_roles
 
-ROLES = Path(permission.__file__).parent / "roles.yaml"
 LOCAL = Caller("local", unrestricted=True)
 """Everybody who reaches a process without authentication; such a one listens on the loopback interface (app.py)."""
 log = logger("access")
@@ -67,13 +64,8 @@ class Guard:
         return Permit(Question(table, self._organisation, who, action, now, f"{self._service}-{topic}"))
 
 
-def read_roles() -> Roles:
-    """The roles table. Raises ValidationError for an unsound one."""
-    return Roles.model_validate(yaml.safe_load(ROLES.read_text()))
-
-
 def guard_for(service: str, settings: Settings) -> Guard:
-    """Everything that decides about requests. Raises ValidationError for unsound roles or teams."""
+    """Everything that decides about requests. Raises PackUnsound for unsound roles, ValidationError for teams."""
     organisation = Organisation()
     if settings.teams_file is not None:
         organisation = Organisation.model_validate(yaml.safe_load(settings.teams_file.read_text()))
