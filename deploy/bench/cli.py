@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 BENCHES = {
     "projection": ("deploy.bench.projection", 500_000, 3),
+    "api": ("deploy.bench.api", 20_000, 3),
 }
 """Every bench: its module (the function has the same name), its usual number of events and of rounds."""
 
