@@ -80,7 +80,7 @@ async def _under_load(
     try:
         # The last ones are left out: they are answered before they are counted, and by then the load thins out.
         measured, (told, trouble) = await asyncio.gather(
-            run(place, contestant, commands - CONNECTIONS), load.communicate()
+            run(place, contestant, commands - CONNECTIONS, load), load.communicate()
         )
     finally:
         if load.returncode is None:

@@ -79,8 +79,13 @@ THROUGHPUT = {
 }
 
 
-async def run(place: Ground, contestant: Contestant, total: int) -> Measured:
-    """Run until `total` is done or its window is over. Raises CannotContinue when it ends before, or never starts."""
+async def run(
+    place: Ground, contestant: Contestant, total: int, load: asyncio.subprocess.Process | None = None
+) -> Measured:
+    """Run until `total` is done or its window is over, and then until the load that asks it has ended.
+
+    Raises CannotContinue when the contestant ends before, or never starts.
+    """
     log = place.data_dir / "logs" / f"{contestant.name.replace(' ', '-').replace('/', '-')}.log"
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("ab") as out:
@@ -93,7 +98,10 @@ async def run(place: Ground, contestant: Contestant, total: int) -> Measured:
             cwd=ROOT,
         )
     try:
-        return await _watch(place, contestant, total, process, log)
+        measured = await _watch(place, contestant, total, process, log)
+        if load is not None:
+            await load.wait()
+        return measured
     finally:
         await asyncio.to_thread(_stop, process)
 

@@ -40,7 +40,7 @@ def test_a_small_api_bench_has_every_command_recorded(tmp_path: Path) -> None:
     ran = subprocess.run(
         [
             *(sys.executable, "-P", "-m", "deploy.cli", "bench", "api", "--json"),
-            *("--events", "400", "--rounds", "1", "--data", str(tmp_path)),
+            *("--events", "1500", "--rounds", "1", "--data", str(tmp_path)),
         ],
         env={**os.environ, "PYTHONPATH": str(ROOT)},
         capture_output=True,
