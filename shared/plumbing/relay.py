@@ -29,6 +29,8 @@ from shared.plumbing.telemetry import RELAYED, logger
 
 LEASE = timedelta(seconds=10)
 RENEW_EVERY_S = 3.0
+CLOCKS_APART = timedelta(minutes=1)
+"""No more than this apart the clocks of two machines respect one another's leases."""
 RESCAN_MARGIN = timedelta(minutes=10)
 WATERMARK_MARGIN = timedelta(seconds=60)
 """No transaction lives longer than MongoDB's transactionLifetimeLimitSeconds, so nothing older can still appear."""
@@ -119,9 +121,14 @@ class Relay:
         return self._clock.now()
 
     async def _claim(self) -> bool:
-        """Take or renew the lease. The fence grows with every change of owner."""
+        """Take or renew the lease. The fence grows with every change of owner.
+
+        A lease that ends later than one taken now could was taken by a clock that was ahead, perhaps by days, and holds
+        up nobody: two relays for a moment do no harm.
+        """
         now = self._now()
-        free = {"_id": "relay", "$or": [{"owner": self._owner}, {"until": {"$lt": now}}]}
+        over = [{"owner": self._owner}, {"until": {"$lt": now}}, {"until": {"$gt": now + LEASE + CLOCKS_APART}}]
+        free = {"_id": "relay", "$or": over}
         change = {"$set": {"owner": self._owner, "until": now + LEASE}, "$inc": {"fence": 1}}
         try:
             lease = await self._database["leases"].find_one_and_update(

@@ -224,6 +224,17 @@ async def test_a_relay_whose_lease_was_taken_stops_and_can_store_nothing(corner:
             assert (await corner.state())["fence"] == state["fence"]
 
 
+async def test_a_lease_taken_while_a_clock_was_days_ahead_holds_up_nobody(corner: Corner) -> None:
+    corner.clock.advance(timedelta(days=2))
+    astray = corner.relay()
+    async with running(astray):
+        await eventually(lambda: astray.active, timeout=20)
+    corner.clock.advance(timedelta(days=-2))
+    successor = corner.relay()
+    async with running(successor):
+        await eventually(lambda: successor.active, timeout=20)
+
+
 async def _fence_of(corner: Corner, relay: Relay) -> bool:
     return bool((await corner.state()).get("fence") == relay._fence)
 
