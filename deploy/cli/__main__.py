@@ -37,6 +37,7 @@ COMMANDS = {
     "import": ("deploy.tapes.cli", "import_tape", ASK),
     "metrics": ("deploy.cli.metrics", "metrics", ASK),
     "policy": ("deploy.cli.policy", "policy", ASK),
+    "chaos": ("deploy.chaos.cli", "chaos", DEVELOP),
     "test": ("deploy.cli.suite", "test", DEVELOP),
     "check": ("deploy.cli.suite", "check", DEVELOP),
     "bench": ("deploy.bench.cli", "bench", DEVELOP),

@@ -1,7 +1,11 @@
 """Time as a dependency: rules get `now` as an argument, edges get a clock."""
 
+import os
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
+
+AHEAD = timedelta(seconds=float(os.environ.get("MANYI_CLOCK_AHEAD_S", "0")))
+"""How wrong the wall clock is made to be, for `manyi chaos` alone."""
 
 
 class Clock(Protocol):
@@ -14,7 +18,7 @@ class SystemClock:
     """The machine's wall clock."""
 
     def now(self) -> datetime:
-        moment = datetime.now(UTC)
+        moment = datetime.now(UTC) + AHEAD
         return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
 
 
