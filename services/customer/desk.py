@@ -20,7 +20,13 @@ from shared.plumbing.journal import Aggregate, Task
 from shared.policy.policies import Policies
 
 STORED = Aggregate(
-    "customers", Customer, evolve, lambda state: state.customer_id, marks_of, lambda state: state.owner_id
+    "customers",
+    Customer,
+    evolve,
+    lambda state: state.customer_id,
+    marks_of,
+    lambda state: state.owner_id,
+    moved="merged_into",
 )
 OWN_SOURCE = "manyi"
 SEQUENCE = "customer-code"
@@ -71,6 +77,9 @@ class Desk:
         """
 
         def decide(state: Customer | None, scene: Scene) -> Sequence[Said]:
+            if state is not None and state.customer_id != who.customer_id:
+                survivor = {"customer_id": state.customer_id, "origin": who.customer_id}
+                return rule(state, who.model_copy(update=survivor), scene)
             if scene.number is None:
                 return rule(state, who, scene)
             code = self.filing(scene.now).code(scene.number)
@@ -86,7 +95,12 @@ def at_home(customer_id: str, now: datetime, state: Customer | None) -> About:
     if state is None:
         raise CustomerUnknown(f"there is no customer {customer_id}; open the file with POST /v1/customers")
     source = next(iter(state.known_as), OWN_SOURCE)
-    return About(customer_id=customer_id, source=source, external_id=state.known_as.get(source, customer_id), time=now)
+    return About(
+        customer_id=state.customer_id,
+        source=source,
+        external_id=state.known_as.get(source, customer_id),
+        time=now,
+    )
 
 
 @lru_cache(maxsize=8)

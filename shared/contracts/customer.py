@@ -2,6 +2,8 @@
 
 from typing import Any, ClassVar, Literal
 
+from pydantic import BaseModel
+
 from shared.contracts.envelope import Code, Currency, Dims, Event, Minor, Moment
 
 
@@ -117,6 +119,82 @@ class ContractEnded(CustomerEvent):
     reason: Code | None = None
 
 
+class CustomersMerged(CustomerEvent):
+    """Two files are one (S0-34, S2-15); said on both subjects. What the merged one bought belongs to the survivor."""
+
+    TYPE: ClassVar[str] = "manyi.customer.merged.v1"
+    merge_id: Code
+    survivor_id: Code
+    merged_id: Code
+
+
+class CustomersUnmerged(CustomerEvent):
+    """The two files are two again; said on both subjects."""
+
+    TYPE: ClassVar[str] = "manyi.customer.unmerged.v1"
+    merge_id: Code
+    survivor_id: Code
+    merged_id: Code
+
+
+class PurchaseAdopted(CustomerEvent):
+    """An order belongs to this customer now, as it stands, at its original time."""
+
+    TYPE: ClassVar[str] = "manyi.customer.purchase.adopted.v1"
+    merge_id: Code
+    from_id: Code
+    purchase_id: Code
+    product_line: Code | None = None
+    amount: Minor
+    refunded: Minor = 0
+    cancelled: bool = False
+    paid: bool = False
+    currency: Currency
+    occurred_at: Moment
+
+
+class PurchaseReleased(CustomerEvent):
+    """An order belongs to this customer no longer."""
+
+    TYPE: ClassVar[str] = "manyi.customer.purchase.released.v1"
+    merge_id: Code
+    to_id: Code
+    purchase_id: Code
+
+
+class AmountChange(BaseModel):
+    """The recurring amount of a contract from an instant on."""
+
+    model_config = Event.model_config
+    at: Moment
+    monthly_amount: Minor
+
+
+class ContractAdopted(CustomerEvent):
+    """A contract belongs to this customer now, as it stands; `monthly_amount` as signed, then its changes as told."""
+
+    TYPE: ClassVar[str] = "manyi.customer.contract.adopted.v1"
+    merge_id: Code
+    from_id: Code
+    contract_id: Code
+    product_line: Code | None = None
+    monthly_amount: Minor
+    changes: list[AmountChange] = []
+    currency: Currency
+    starts_at: Moment
+    ends_at: Moment | None = None
+    ended: bool = False
+
+
+class ContractReleased(CustomerEvent):
+    """A contract belongs to this customer no longer."""
+
+    TYPE: ClassVar[str] = "manyi.customer.contract.released.v1"
+    merge_id: Code
+    to_id: Code
+    contract_id: Code
+
+
 class ContactAdded(CustomerEvent):
     """A person at the customer is known; name, post and addresses stay in the customer service."""
 
@@ -184,6 +262,12 @@ SAYS: tuple[type[Event], ...] = (
     ContractChanged,
     ContractRenewed,
     ContractEnded,
+    CustomersMerged,
+    CustomersUnmerged,
+    PurchaseAdopted,
+    PurchaseReleased,
+    ContractAdopted,
+    ContractReleased,
     ContactAdded,
     ContactChanged,
     ContactProductsLinked,

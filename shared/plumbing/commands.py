@@ -72,8 +72,11 @@ async def carry_out(
     request: Asked,
     reply: Callable[[Loaded[S]], dict[str, Any]],
     status: int = 201,
+    also: Sequence[Task[Any]] = (),
 ) -> JSONResponse:
     """Decide and record, in one transaction with whatever else waits; answers `reply` of the resulting state.
+
+    `also` is decided after it; then nothing else is in the transaction.
 
     Raises the rule's Refusal; Forbidden when the permit does not reach the subject; Problem 422 when the key was used
     for another request; Stale after too many lost races; OutcomeUnknown when the database did not say whether it
@@ -114,7 +117,7 @@ async def carry_out(
     cause = Cause(request.actor, request.correlation, None, request.traceparent)
     if ledger.groups is None:
         ledger.groups = Groups(ledger)
-    answer: JSONResponse = await ledger.groups.record(Wish(task, cause, allow, finish, again, request.key))
+    answer: JSONResponse = await ledger.groups.record(Wish(task, cause, allow, finish, again, request.key, also))
     return answer
 
 

@@ -38,7 +38,14 @@ class Wish(Generic[S]):
     finish: Callable[[Draft, Loaded[S], datetime], Any]
     again: Callable[[Document, Mapping[str, Any]], Any]
     key: str | None = None
+    also: Sequence[Task[Any]] = ()
+    """Decided right after it, in the same transaction and by the same caller; it then stands alone."""
     answer: asyncio.Future[Any] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
+
+    @property
+    def alone(self) -> bool:
+        """Whether it shares a transaction with nothing."""
+        return self.task.forgets is not None or bool(self.also)
 
 
 class Groups:
@@ -69,15 +76,16 @@ class Groups:
     def _next_group(self) -> list[Wish[Any]]:
         """The first that wait; of two with one key the second comes later, to see what the first has recorded.
 
-        What forgets a person stands alone: nothing else may be written under a key that is destroyed beside it.
+        What forgets a person stands alone: nothing else may be written under a key that is destroyed beside it. So
+        does what decides several tasks: one of them may change where the tasks of others are decided.
         """
-        if self._waiting[0].task.forgets is not None:
+        if self._waiting[0].alone:
             return [self._waiting.pop(0)]
         group: list[Wish[Any]] = []
         later: list[Wish[Any]] = []
         keys: set[str] = set()
         for wish in self._waiting:
-            if len(group) == MAX_GROUP or wish.key in keys or wish.task.forgets is not None:
+            if len(group) == MAX_GROUP or wish.key in keys or wish.alone:
                 later.append(wish)
                 continue
             group.append(wish)
@@ -103,7 +111,8 @@ class Groups:
         """Decide all on what is stored now and commit; nothing is answered before that held."""
         kept = await self._kept([wish.key for wish in group if wish.key is not None])
         draft = Draft()
-        await self._ledger.load(draft, [wish.task for wish in group if wish.key not in kept])
+        new = [wish for wish in group if wish.key not in kept]
+        await self._ledger.load(draft, [task for wish in new for task in (wish.task, *wish.also)])
         now = self._ledger.clock.now()
         answers: list[tuple[Wish[Any], Any]] = []
         refused: list[tuple[Wish[Any], Exception]] = []
@@ -117,6 +126,8 @@ class Groups:
             except Exception as error:  # noqa: BLE001 - the rule's word on this command alone, nothing was noted
                 refused.append((wish, error))
                 continue
+            for task in wish.also:  # a refusal here fails the whole attempt, which is this wish's alone
+                self._ledger.decide(draft, task, now, wish.cause)
             answers.append((wish, wish.finish(draft, decided, now)))
         await self._ledger.commit(draft)
         for wish, answer in answers:

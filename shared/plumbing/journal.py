@@ -52,6 +52,8 @@ class Aggregate(Generic[S]):
     key: Callable[[S], str]
     marks: Callable[[S], Iterable[tuple[str, str]]] | None = None
     owner: Callable[[S], str | None] | None = None
+    moved: str | None = None
+    """Field of the state that names the subject standing in for it, one that does not stand itself elsewhere."""
 
 
 @dataclass(frozen=True)
@@ -77,6 +79,10 @@ class Task(Generic[S]):
     """The sequence that numbers subjects of this kind: a new one gets its own number."""
     person: str | None = None
     """Whose personal data the request carries, while there is no state yet that tells."""
+    whole: frozenset[str] = frozenset()
+    """Fields of which every part of the subject is needed."""
+    follow: bool = True
+    """Decided by the subject that stands in for this one, where there is one."""
     forgets: str | None = None
     """Whose keys are destroyed, with those of all within, when this is decided: nothing sealed for them is left."""
 
@@ -121,6 +127,7 @@ class Draft:
         self.now: dict[tuple[str, str], Loaded[Any]] = {}
         self.aggregates: dict[str, Aggregate[Any]] = {}
         self.numbers: dict[tuple[str, str], int] = {}
+        self.homes: dict[tuple[str, str], tuple[str, str]] = {}
         self.journal: list[Document] = []
         self.extra: dict[str, list[Any]] = {}
         self.hidden: list[Hidden] = []
@@ -172,21 +179,20 @@ class Ledger:
         Heads are read before parts: a part that changes in between then fails the commit, since its head changed too.
         """
         heads: dict[str, set[str]] = {}
-        wanted: dict[str, set[str]] = {}
-        part_of: dict[tuple[str, str], tuple[str, str]] = {}
+        wanted: dict[str, list[Document]] = {}
+        part_of: dict[str, tuple[str, str]] = {}
         for task in tasks:
             for aggregate, subject in ((task.aggregate, task.subject), *task.others):
                 draft.aggregates[aggregate.collection] = aggregate
                 heads.setdefault(aggregate.collection, set()).add(subject)
-            for name, ids in task.parts.items():
+            for name in (*task.parts, *task.whole):
                 collection, _ = task.aggregate.state.PARTS[name]
-                wanted.setdefault(collection, set()).update(ids)
-                for identifier in ids:
-                    part_of[collection, identifier] = (task.aggregate.collection, name)
-        found = {
-            collection: await self.database[collection].find({"_id": {"$in": list(sought)}}).to_list()
-            for collection, sought in (*heads.items(), *wanted.items())
-        }
+                part_of[collection] = (task.aggregate.collection, name)
+                ids = {"_id": {"$in": list(task.parts[name])}} if name in task.parts else {"owner": task.subject}
+                wanted.setdefault(collection, []).append(ids)
+        found = {collection: await self._heads(draft, collection, sought) for collection, sought in heads.items()}
+        for collection, queries in wanted.items():
+            found[collection] = await self.database[collection].find(_any(queries)).to_list()
         opened = await open_documents(
             self.keyring,
             [(collection, document) for collection, documents in found.items() for document in documents],
@@ -194,7 +200,7 @@ class Ledger:
         fields: dict[tuple[str, str], dict[str, dict[str, Any]]] = {}
         for collection in wanted:
             for document in found[collection]:
-                owner, name = part_of[collection, document["_id"]]
+                owner, name = part_of[collection]
                 field_ = fields.setdefault((owner, document["owner"]), {}).setdefault(name, {})
                 hidden = opened[collection, document["_id"]]
                 field_[document["_id"]] = _part(draft.aggregates[owner], name, document, hidden)
@@ -207,6 +213,18 @@ class Ledger:
             for subject in subjects:
                 draft.read[collection, subject] = draft.now[collection, subject] = loaded.get(subject, Loaded(None))
         await self._number(draft, tasks)
+
+    async def _heads(self, draft: Draft, collection: str, subjects: set[str]) -> list[Document]:
+        """The heads, and those that stand in for some of them; `subjects` grows by these."""
+        documents = await self.database[collection].find({"_id": {"$in": list(subjects)}}).to_list()
+        moved = draft.aggregates[collection].moved
+        homes = {one["_id"]: one[moved] for one in documents if moved is not None and one.get(moved) is not None}
+        draft.homes.update({(collection, one): (collection, home) for one, home in homes.items()})
+        further = set(homes.values()) - subjects
+        if further:
+            subjects |= further
+            documents += await self.database[collection].find({"_id": {"$in": list(further)}}).to_list()
+        return documents
 
     async def _number(self, draft: Draft, tasks: Sequence[Task[Any]]) -> None:
         """Give each new subject its number, outside the transaction: no writer waits for another, and gaps may be."""
@@ -230,13 +248,15 @@ class Ledger:
         Raises whatever the rule raises (Refusal, TooEarly), and EventTooLarge; then nothing was noted.
         """
         place = (task.aggregate.collection, task.subject)
+        if task.follow:
+            place = draft.homes.get(place, place)
         loaded: Loaded[S] = draft.now[place]
         others = {identifier: draft.now[other.collection, identifier].state for other, identifier in task.others}
         said = task.decide(loaded.state, Scene(now, others, draft.numbers.get(place)))
         records: list[Document] = []
         hidden: list[Hidden] = []
         for sentence in said:
-            loaded, record = self._note(task.aggregate, task.subject, loaded, sentence, now, cause)
+            loaded, record = self._note(task.aggregate, place[1], loaded, sentence, now, cause)
             records.append(record)
             if sentence.private:
                 person, about = sentence.person or record["key"], f"journal/{record['_id']}"
@@ -339,6 +359,8 @@ class Ledger:
 
     def _writes(self, draft: Draft, hidden: list[Hidden]) -> list[tuple[str, list[Any]]]:
         writes: dict[str, list[Any]] = {}
+        kept: dict[tuple[str, str], tuple[Document, str | None]] = {}
+        left: dict[tuple[str, str], str] = {}  # what one subject gives up another may take over
         for (collection, subject), loaded in draft.now.items():
             before = draft.read[collection, subject]
             if loaded.version == before.version or loaded.state is None:
@@ -354,16 +376,18 @@ class Ledger:
                 writes.setdefault(collection, []).append(ReplaceOne(guard, document))
             for name, (part_collection, _) in aggregate.state.PARTS.items():
                 old = getattr(before.state, name) if before.state is not None else {}
-                for identifier, part in getattr(loaded.state, name).items():
-                    if old.get(identifier) is part:
-                        continue
-                    part_document = _part_document(part_collection, identifier, subject, loaded.key, part, hidden)
-                    operation: InsertOne[Document] | ReplaceOne[Document] = (
-                        ReplaceOne({"_id": identifier, "owner": subject}, part_document)
-                        if identifier in old
-                        else InsertOne(part_document)
-                    )
-                    writes.setdefault(part_collection, []).append(operation)
+                new = getattr(loaded.state, name)
+                left.update({(part_collection, identifier): subject for identifier in old if identifier not in new})
+                for identifier, part in new.items():
+                    if old.get(identifier) is not part:
+                        one = _part_document(part_collection, identifier, subject, loaded.key, part, hidden)
+                        kept[part_collection, identifier] = one, subject if identifier in old else None
+        for place, (document, owner) in kept.items():
+            guard = {"_id": place[1], "owner": left.pop(place, None) or owner}
+            fresh = guard["owner"] is None
+            writes.setdefault(place[0], []).append(InsertOne(document) if fresh else ReplaceOne(guard, document))
+        for (collection, identifier), owner in left.items():
+            writes.setdefault(collection, []).append(DeleteOne({"_id": identifier, "owner": owner}))
         if draft.journal:
             writes["journal"] = [InsertOne(record) for record in draft.journal]
         for collection, operations in draft.extra.items():
@@ -388,6 +412,13 @@ class Ledger:
         collection, _ = aggregate.state.PARTS[name]
         opened = await open_documents(self.keyring, [(collection, document) for document in documents])
         return [_part(aggregate, name, document, opened[collection, document["_id"]]) for document in documents]
+
+
+def _any(queries: Sequence[Document]) -> Document:
+    """What answers one of the queries; those by id become one."""
+    by_id = [one["_id"]["$in"] for one in queries if "_id" in one]
+    together = [{"_id": {"$in": [one for ids in by_id for one in ids]}}] if by_id else []
+    return {"$or": [*together, *(one for one in queries if "_id" not in one)]}
 
 
 def _document(aggregate: Aggregate[S], subject: str, loaded: Loaded[S], hidden: list[Hidden]) -> Document:

@@ -1,7 +1,7 @@
 """Who acts, and in which roles, where a policy asks for a role."""
 
 from collections.abc import Awaitable, Callable
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import Depends, Header
 
@@ -18,10 +18,9 @@ def acting(desk: Desk) -> Callable[..., Awaitable[Acting]]:
     async def who_acts(
         who: Annotated[Caller, Depends(caller)], x_manyi_person: Annotated[str | None, PERSON] = None
     ) -> Acting:
-        known: Any = who
-        if getattr(known, "unrestricted", True):
+        if who.unrestricted:
             every_role = frozenset(desk.policies.titles(desk.today()).values())
             return Acting(person=x_manyi_person or who.actor, roles=every_role)
-        return Acting(person=known.subject, roles=known.roles)
+        return Acting(person=who.subject, roles=who.roles)
 
     return who_acts

@@ -28,7 +28,7 @@ class Ageing:
         """Take the next few hundred; answers how many were looked at, 0 at the end of a round."""
         now = self._ledger.clock.now()
         patience = Patience.of(self._desk.policies, self._desk.day(now))
-        query = {**_perhaps_quiet(now, patience), "_id": {"$gt": self._passed}}
+        query = {**_perhaps_quiet(now, patience), "_id": {"$gt": self._passed}, "merged_into": None}
         found = await self._ledger.database["customers"].find(query, {"_id": 1}).sort("_id", 1).limit(AT_ONCE).to_list()
         for document in found:
             customer_id = document["_id"]

@@ -56,7 +56,8 @@ def routes(ledger: Ledger, desk: Desk) -> APIRouter:
                 raise ValueError("a rule that answered has a file")
             return as_contact(contact_id, state.contacts[contact_id])
 
-        task = Task(STORED, customer_id, rule, {"contacts": frozenset({contact_id})})
+        # People stay in the file they were noted in, also when it is merged into another.
+        task = Task(STORED, customer_id, rule, {"contacts": frozenset({contact_id})}, follow=False)
         return await carry_out(ledger, task, request, reply, status=status)
 
     @router.post(

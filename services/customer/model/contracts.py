@@ -45,7 +45,7 @@ def sign(
         ends_at=ends_at,
         dims=dims_after(state, about, dims, product_line),
     )
-    contract = Said(event, about.time, about.zone, about.timezone)
+    contract = Said(event, about.time, about.beside, about.timezone)
     return [*opening(state, about), contract, *awakened(state, starts_at, "contract", about.source)]
 
 

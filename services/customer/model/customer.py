@@ -54,6 +54,9 @@ class Customer(State):
     """Counted among the core customers whatever the grade (S0-11)."""
     grade_fixed: bool = False
     """Somebody decided the grade, with a reason; it is not computed any more (S3-07)."""
+    merged_into: str | None = None
+    absorbed: list[str] = []
+    """Files that were merged into this one."""
     provisional: bool = False
     grade: str | None = None
     region: str | None = None
@@ -98,11 +101,31 @@ def evolve(state: Customer | None, event: Event, private: Mapping[str, Any]) -> 
     match event:
         case said.CustomerUpdated():
             return _updated(state, event, private)
-        case said.PurchaseRecorded() | said.PurchasePaid() | said.PurchaseCancelled() | said.PurchaseRefunded():
+        case said.CustomersMerged() | said.CustomersUnmerged():
+            return _regrouped(state, event)
+        case said.PurchaseReleased():
+            kept = {name: one for name, one in state.purchases.items() if name != event.purchase_id}
+            return state.model_copy(update={"purchases": kept, "ordered_at": None})
+        case said.ContractReleased():
+            left = {name: one for name, one in state.contracts.items() if name != event.contract_id}
+            return state.model_copy(update={"contracts": left, "contracted_until": None})
+        case (
+            said.PurchaseRecorded()
+            | said.PurchaseAdopted()
+            | said.PurchasePaid()
+            | said.PurchaseCancelled()
+            | said.PurchaseRefunded()
+        ):
             purchase = purchase_after(state.purchases.get(event.purchase_id), event, private)
             orders = {**state.purchases, event.purchase_id: purchase}
             return state.model_copy(update={"purchases": orders, "ordered_at": _ordered_at(state, purchase)})
-        case said.ContractSigned() | said.ContractChanged() | said.ContractRenewed() | said.ContractEnded():
+        case (
+            said.ContractSigned()
+            | said.ContractAdopted()
+            | said.ContractChanged()
+            | said.ContractRenewed()
+            | said.ContractEnded()
+        ):
             contract = contract_after(state.contracts.get(event.contract_id), event, private)
             until = _contracted_until(state, event)
             return state.model_copy(
@@ -145,6 +168,18 @@ def _updated(state: Customer, event: said.CustomerUpdated, private: Mapping[str,
     return Customer.model_validate({**state.model_dump(exclude=set(Customer.PARTS)), **fields, **_parts(state)})
 
 
+def _regrouped(state: Customer, event: said.CustomersMerged | said.CustomersUnmerged) -> Customer:
+    """Merged away a file has no business of its own, until it is unmerged."""
+    together = isinstance(event, said.CustomersMerged)
+    if state.customer_id == event.merged_id:
+        fields: dict[str, Any] = {"merged_into": event.survivor_id if together else None}
+        if together:
+            fields.update({"purchases": {}, "contracts": {}, "ordered_at": None, "contracted_until": None})
+        return state.model_copy(update=fields)
+    others = [one for one in state.absorbed if one != event.merged_id]
+    return state.model_copy(update={"absorbed": [*others, event.merged_id] if together else others})
+
+
 def _ordered_at(state: Customer, purchase: Purchase) -> datetime | None:
     if not purchase.void:
         return max(state.ordered_at or purchase.occurred_at, purchase.occurred_at)
@@ -153,7 +188,7 @@ def _ordered_at(state: Customer, purchase: Purchase) -> datetime | None:
 
 def _contracted_until(state: Customer, event: said.CustomerEvent) -> datetime | None:
     match event:
-        case said.ContractSigned():
+        case said.ContractSigned() | said.ContractAdopted():
             end = event.ends_at or FOR_EVER
             return max(state.contracted_until or end, end)
         case said.ContractChanged():

@@ -37,6 +37,8 @@ class About(BaseModel):
     time: datetime
     timezone: str | None = None
     code: Code | None = None
+    origin: str | None = None
+    """The file that the foreign id names by itself, where that one is merged into another."""
 
     @property
     def new_code(self) -> Code:
@@ -46,9 +48,10 @@ class About(BaseModel):
         return self.code
 
     @property
-    def zone(self) -> dict[str, str]:
-        """The time zone for the private part, if the statement named one."""
-        return {} if self.timezone is None else {"timezone": self.timezone}
+    def beside(self) -> dict[str, str]:
+        """What the private part of an order or a contract says of where it comes from."""
+        known = {"timezone": self.timezone, "origin": self.origin}
+        return {name: value for name, value in known.items() if value is not None}
 
 
 def opening(state: Customer | None, about: About) -> list[Said]:
@@ -158,7 +161,8 @@ def _updated(state: Customer, about: About, fields: Mapping[str, Any]) -> Said:
     )
     private = {name: given[name] for name in (*PERSONAL, *OPEN) if name in given}
     private["told_at"] = dict.fromkeys(given, about.time)
-    private["known_as"] = {about.source: about.external_id}
+    if about.source not in state.known_as:
+        private["known_as"] = {about.source: about.external_id}
     return Said(event, about.time, private, about.timezone)
 
 

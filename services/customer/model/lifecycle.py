@@ -47,7 +47,7 @@ def awakened(state: Customer | None, at: datetime, cause: str, source: str) -> l
 
 def aged(state: Customer | None, business: Business, patience: Patience, now: datetime) -> list[Said]:
     """What the passing of time makes of the stage: nothing, dormant or churned. Repeatable."""
-    if state is None or state.lifecycle not in (*LIVELY, "dormant"):
+    if state is None or state.merged_into or state.lifecycle not in (*LIVELY, "dormant"):
         return []
     quiet_from = _quiet_from(state, business, patience)
     if quiet_from is None or now < quiet_from:

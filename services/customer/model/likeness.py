@@ -66,8 +66,8 @@ def marks(fields: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 
 
 def marks_of(state: Customer) -> Iterator[tuple[str, str]]:
-    """The marks of a file."""
-    return marks(compared(state))
+    """The marks of a file; one that is merged away is found by none."""
+    return marks({} if state.merged_into else compared(state))
 
 
 def compared(state: Customer) -> dict[str, Any]:

@@ -17,6 +17,8 @@ class Purchase(Part):
     occurred_at: datetime
     timezone: str | None = None
     dims: dict[str, str] = {}
+    origin: str | None = None
+    """The merged file that it belongs to by itself."""
     refunded: int = 0
     cancelled: bool = False
     paid: bool = False
@@ -31,12 +33,17 @@ class Contract(Part):
     """One contract; `ends_at` None is open-ended. `*_told_at` is when the statement in force was made."""
 
     monthly_amount: int
+    signed_amount: int
+    changes: list[said.AmountChange] = []
+    """As told, in that order."""
     currency: str
     product_line: str | None = None
     starts_at: datetime
     ends_at: datetime | None = None
     timezone: str | None = None
     dims: dict[str, str] = {}
+    origin: str | None = None
+    """The merged file that it belongs to by itself."""
     amount_told_at: datetime
     end_told_at: datetime
     ended: bool = False
@@ -69,8 +76,8 @@ class Interaction(Part):
 
 def purchase_after(before: Purchase | None, event: said.CustomerEvent, private: Mapping[str, Any]) -> Purchase:
     """The order after an event about it."""
-    if isinstance(event, said.PurchaseRecorded):
-        return Purchase.model_validate({**event.model_dump(), "timezone": private.get("timezone")})
+    if isinstance(event, said.PurchaseRecorded | said.PurchaseAdopted):
+        return Purchase.model_validate({**event.model_dump(), **private})
     if before is None:
         raise ValueError("the purchase is not loaded")
     match event:
@@ -86,14 +93,18 @@ def contract_after(before: Contract | None, event: said.CustomerEvent, private: 
     """The contract after an event about it."""
     if isinstance(event, said.ContractSigned):
         told = {"amount_told_at": event.starts_at, "end_told_at": event.starts_at}
-        return Contract.model_validate({**event.model_dump(), **told, "timezone": private.get("timezone")})
+        signed = {"signed_amount": event.monthly_amount}
+        return Contract.model_validate({**event.model_dump(), **told, **signed, **private})
+    if isinstance(event, said.ContractAdopted):
+        return Contract.model_validate({**event.model_dump(), "signed_amount": event.monthly_amount, **private})
     if before is None:
         raise ValueError("the contract is not loaded")
     match event:
         case said.ContractChanged():
-            if event.at < before.amount_told_at:
-                return before
-            return before.model_copy(update={"monthly_amount": event.monthly_amount, "amount_told_at": event.at})
+            told_later = event.at >= before.amount_told_at
+            in_force = {"monthly_amount": event.monthly_amount, "amount_told_at": event.at} if told_later else {}
+            change = said.AmountChange(at=event.at, monthly_amount=event.monthly_amount)
+            return before.model_copy(update={"changes": [*before.changes, change], **in_force})
         case said.ContractRenewed():
             return before.model_copy(update={"ends_at": event.ends_at, "end_told_at": event.at, "ended": False})
         case said.ContractEnded():

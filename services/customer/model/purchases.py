@@ -43,7 +43,7 @@ def place(
         occurred_at=about.time,
         dims=dims_after(state, about, dims, product_line),
     )
-    order = Said(event, about.time, about.zone, about.timezone)
+    order = Said(event, about.time, about.beside, about.timezone)
     return [*opening(state, about), order, *awakened(state, about.time, "order", about.source)]
 
 

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Query
 
 from services.customer.desk import STORED
 from services.customer.model.parts import Contact
-from services.customer.views.customer_file import MASKS, Reading, Shown, read_file
+from services.customer.views.customer_file import MASKS, Reading, Shown, owners_of, read_file
 from shared.contracts.envelope import Code
 from shared.plumbing.journal import Ledger
 from shared.policy.permission.masking import masked
@@ -42,8 +42,10 @@ def routes(ledger: Ledger) -> APIRouter:
         product_line: Code | None = None,
         limit: Annotated[int, Query(ge=1, le=MAX_PAGE)] = 200,
     ) -> list[ShownContact]:
-        _, fields = await read_file(ledger, customer_id, permit)
-        query = {"owner": customer_id} | ({"product_lines": product_line} if product_line else {})
+        loaded, fields = await read_file(ledger, customer_id, permit)
+        query: dict[str, Any] = {"owner": {"$in": owners_of(loaded)}}
+        if product_line:
+            query["product_lines"] = product_line
         cursor = ledger.database["contacts"].find(query).sort("_id", 1).limit(limit)
         documents = await cursor.to_list()
         found = zip(documents, await ledger.read_parts(STORED, "contacts", documents), strict=True)

@@ -53,6 +53,8 @@ class CustomerFile(Shown):
     kind: str
     lifecycle: str
     provisional: bool
+    merged_into: str | None = None
+    absorbed: list[str] = []
     name: str | None = None
     company: str | None = None
     phone: str | None = None
@@ -148,6 +150,11 @@ async def read_file(ledger: Ledger, customer_id: str, permit: Permit) -> tuple[L
     return loaded, fields
 
 
+def owners_of(loaded: Loaded[Customer]) -> list[str]:
+    """The file itself and those that were merged into it: people and conversations stay in the file they began in."""
+    return [] if loaded.state is None else [loaded.state.customer_id, *loaded.state.absorbed]
+
+
 def routes(ledger: Ledger, desk: Desk) -> APIRouter:
     """The read routes below /v1/customers."""
     router = APIRouter(prefix="/v1/customers", tags=["customers"])
@@ -166,6 +173,7 @@ def routes(ledger: Ledger, desk: Desk) -> APIRouter:
         kind: Code | None = None,
         partner_id: Annotated[Code | None, Query(alias="partnerId")] = None,
         provisional: bool | None = None,
+        merged: Annotated[bool, Query(description="With the files that are merged into others.")] = False,
         core: Annotated[bool, Query(description="Core customers alone: by grade or by their key mark.")] = False,
     ) -> CustomerPage:
         wanted = {
@@ -179,6 +187,8 @@ def routes(ledger: Ledger, desk: Desk) -> APIRouter:
             "provisional": provisional,
         }
         query: dict[str, Any] = {name: value for name, value in wanted.items() if value is not None}
+        if not merged:
+            query["merged_into"] = None
         if core:
             grades = desk.policies.value("customer.core.grades", desk.today()).value
             query["$or"] = [{"grade": {"$in": list(grades)}}, {"key_mark": True}]
@@ -205,7 +215,8 @@ def routes(ledger: Ledger, desk: Desk) -> APIRouter:
         source: Annotated[str, Query(min_length=1, max_length=200)],
         external_id: Annotated[str, Query(min_length=1, max_length=200, alias="id")],
     ) -> dict[str, Any]:
-        return await show(desk.identity.customer(source, external_id), permit)
+        found = await show(desk.identity.customer(source, external_id), permit)
+        return await show(found["mergedInto"], permit) if "mergedInto" in found else found
 
     @router.get(
         "/by-code", response_model=CustomerFile, response_model_exclude_none=True, summary="Find a file by its code"
@@ -236,8 +247,8 @@ def routes(ledger: Ledger, desk: Desk) -> APIRouter:
     async def purchases(
         customer_id: Code, permit: Reading, limit: Annotated[int, Query(ge=1, le=1000)] = 200
     ) -> list[ShownPurchase]:
-        await read_file(ledger, customer_id, permit)
-        found = await parts_of(customer_id, "purchases", "occurred_at", limit)
+        loaded, _ = await read_file(ledger, customer_id, permit)
+        found = await parts_of(loaded, "purchases", "occurred_at", limit)
         return [
             ShownPurchase.model_validate({**part.model_dump(), "purchase_id": name})
             for name, part in found
@@ -250,8 +261,8 @@ def routes(ledger: Ledger, desk: Desk) -> APIRouter:
     async def contracts(
         customer_id: Code, permit: Reading, limit: Annotated[int, Query(ge=1, le=1000)] = 200
     ) -> list[ShownContract]:
-        await read_file(ledger, customer_id, permit)
-        found = await parts_of(customer_id, "contracts", "starts_at", limit)
+        loaded, _ = await read_file(ledger, customer_id, permit)
+        found = await parts_of(loaded, "contracts", "starts_at", limit)
         return [
             ShownContract.model_validate({**part.model_dump(), "contract_id": name})
             for name, part in found
@@ -266,16 +277,17 @@ def routes(ledger: Ledger, desk: Desk) -> APIRouter:
     async def interactions(
         customer_id: Code, permit: Reading, limit: Annotated[int, Query(ge=1, le=1000)] = 200
     ) -> list[LoggedInteraction]:
-        _, fields = await read_file(ledger, customer_id, permit)
-        found = await parts_of(customer_id, "interactions", "at", limit)
+        loaded, fields = await read_file(ledger, customer_id, permit)
+        found = await parts_of(loaded, "interactions", "at", limit)
         return [
             LoggedInteraction.model_validate(masked(as_interaction(name, part), MASKS, fields))
             for name, part in found
             if isinstance(part, Interaction)
         ]
 
-    async def parts_of(customer_id: str, name: str, moment: str, limit: int) -> list[tuple[str, Part]]:
-        cursor = ledger.database[name].find({"owner": customer_id}).sort(moment, -1).limit(limit)
+    async def parts_of(loaded: Loaded[Customer], name: str, moment: str, limit: int) -> list[tuple[str, Part]]:
+        owners = {"owner": {"$in": owners_of(loaded)}}
+        cursor = ledger.database[name].find(owners).sort(moment, -1).limit(limit)
         documents = await cursor.to_list()
         found = await ledger.read_parts(STORED, name, documents)
         return [(document["_id"], part) for document, part in zip(documents, found, strict=True)]

@@ -30,6 +30,11 @@ class Customers:
             customer.ContractChanged,
             customer.ContractRenewed,
             customer.ContractEnded,
+            customer.CustomersMerged,
+            customer.PurchaseAdopted,
+            customer.PurchaseReleased,
+            customer.ContractAdopted,
+            customer.ContractReleased,
         }
     )
 
@@ -39,18 +44,27 @@ class Customers:
         self.families: Sequence[Family] = (self.purchases, self.activity)
 
     def fold(self, fact: Fact | None, heard: Heard) -> Fact:
-        known = fact or {"orders": {}, "contracts": {}}
+        known = fact or NOTHING_LEFT
         said = heard.said
         match said:
-            case customer.PurchaseRecorded():
+            case customer.PurchaseAdopted() if said.cancelled or (said.refunded and said.refunded >= said.amount):
+                return known
+            case customer.PurchaseRecorded() | customer.PurchaseAdopted():
                 orders = {**known["orders"], said.purchase_id: _order(heard, said)}
                 return {**known, "orders": orders}
-            case customer.PurchaseCancelled():
+            case customer.CustomersMerged():
+                return NOTHING_LEFT if said.customer_id == said.merged_id else known
+            case customer.PurchaseCancelled() | customer.PurchaseReleased():
                 return _without(known, said.purchase_id)
             case customer.PurchaseRefunded():
                 return _without(known, said.purchase_id) if said.full else known
             case customer.ContractSigned():
                 return _signed(known, heard, said)
+            case customer.ContractAdopted():
+                return _adopted(known, heard, said)
+            case customer.ContractReleased():
+                left = {key: one for key, one in known["contracts"].items() if key != said.contract_id}
+                return {**known, "contracts": left}
             case customer.ContractChanged():
                 _check_amount(said.monthly_amount)
                 contract = known["contracts"].get(said.contract_id, UNSIGNED)
@@ -68,11 +82,13 @@ class Customers:
         raise Unfit("not about purchases or contracts")
 
 
+NOTHING_LEFT: Fact = {"orders": {}, "contracts": {}}
+"""A customer without business, such as a file that was merged into another."""
 UNSIGNED: Fact = {"start": None, "end": None, "changed": {}}
 """A contract known by a later step alone: kept, and not counted until it is signed."""
 
 
-def _order(heard: Heard, said: customer.PurchaseRecorded) -> Fact:
+def _order(heard: Heard, said: customer.PurchaseRecorded | customer.PurchaseAdopted) -> Fact:
     _check_amount(said.amount)
     return {
         "day": heard.day(said.occurred_at),
@@ -90,6 +106,21 @@ def _signed(known: Fact, heard: Heard, said: customer.ContractSigned) -> Fact:
         **former,
         "start": heard.next_midnight(said.starts_at),
         "end": _end(heard, said.ends_at) if said.ends_at is not None else former["end"],
+        "amount": said.monthly_amount,
+        "currency": said.currency,
+        "dims": _dims(said.dims, said.product_line),
+    }
+    return _with(known, said.contract_id, contract)
+
+
+def _adopted(known: Fact, heard: Heard, said: customer.ContractAdopted) -> Fact:
+    """The contract as it would be, had all that happened to it been told here."""
+    for amount in (said.monthly_amount, *(change.monthly_amount for change in said.changes)):
+        _check_amount(amount)
+    contract = {
+        "start": heard.next_midnight(said.starts_at),
+        "end": _end(heard, said.ends_at) if said.ends_at is not None else None,
+        "changed": {heard.next_midnight(change.at): change.monthly_amount for change in said.changes},
         "amount": said.monthly_amount,
         "currency": said.currency,
         "dims": _dims(said.dims, said.product_line),
