@@ -3,6 +3,7 @@
 import functools
 
 from services.customer.commands import (
+    change_key_fields,
     grade_customers,
     keep_contacts,
     log_interaction,
@@ -49,6 +50,7 @@ def build(settings: Settings) -> Service:
             keep_contacts.routes(ledger, desk),
             grade_customers.routes(ledger, desk),
             merge_customers.routes(ledger, desk),
+            change_key_fields.routes(ledger, desk),
             customer_file.routes(ledger, desk),
             contacts.routes(ledger),
             duplicates_view.routes(ledger, desk, duplicates),

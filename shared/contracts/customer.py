@@ -119,6 +119,35 @@ class ContractEnded(CustomerEvent):
     reason: Code | None = None
 
 
+class KeyChangeRequested(CustomerEvent):
+    """Somebody asks to change key fields (S2-19); the old values stay in force, the new ones in this service."""
+
+    TYPE: ClassVar[str] = "manyi.customer.keychange.requested.v1"
+    request_id: Code
+    fields: list[Code]
+    steps: list[Code]
+    requester: Code
+    due_at: Moment | None = None
+
+
+class KeyChangeStepApproved(CustomerEvent):
+    """One step of the chain agreed."""
+
+    TYPE: ClassVar[str] = "manyi.customer.keychange.stepapproved.v1"
+    request_id: Code
+    step: int
+    role: Code
+    by: Code
+
+
+class KeyChangeDecided(CustomerEvent):
+    """The request is approved, and the file changes; or it is rejected."""
+
+    TYPE: ClassVar[str] = "manyi.customer.keychange.decided.v1"
+    request_id: Code
+    outcome: Code
+
+
 class CustomersMerged(CustomerEvent):
     """Two files are one (S0-34, S2-15); said on both subjects. What the merged one bought belongs to the survivor."""
 
@@ -262,6 +291,9 @@ SAYS: tuple[type[Event], ...] = (
     ContractChanged,
     ContractRenewed,
     ContractEnded,
+    KeyChangeRequested,
+    KeyChangeStepApproved,
+    KeyChangeDecided,
     CustomersMerged,
     CustomersUnmerged,
     PurchaseAdopted,

@@ -40,12 +40,12 @@ async def test_a_file_is_opened_changed_and_read(customer: Running) -> None:
     answer = await customer.client.post("/v1/customers", json=wang(region="华东", grade="A"))
     assert answer.status_code == 201, answer.text
     opened = answer.json()
-    changed = await customer.client.patch(f"/v1/customers/{opened['customerId']}", json={"grade": "B"})
-    assert changed.json()["grade"] == "B"
+    changed = await customer.client.patch(f"/v1/customers/{opened['customerId']}", json={"needs": "维修"})
+    assert changed.json()["needs"] == "维修"
     read = (await customer.client.get(f"/v1/customers/{opened['customerId']}")).json()
     assert read == changed.json()
     assert read["name"] == "王芳"
-    listed = (await customer.client.get("/v1/customers", params={"grade": "B"})).json()
+    listed = (await customer.client.get("/v1/customers", params={"grade": "A"})).json()
     assert [one["customerId"] for one in listed["customers"]] == [opened["customerId"]]
 
 

@@ -66,7 +66,7 @@ async def test_a_file_is_seen_by_its_owner_the_team_and_who_is_granted_masks(cus
         listed = await customer.client.get("/v1/customers", headers=issuer.bearer(sub, role))
         assert len(listed.json()["customers"]) == count
     changed = [
-        (await customer.client.patch(path, json={"grade": "B"}, headers=issuer.bearer(sub, role))).status_code
+        (await customer.client.patch(path, json={"needs": "B"}, headers=issuer.bearer(sub, role))).status_code
         for sub, role in (("u-1", "specialist"), ("u-2", "specialist"), ("u-9", "analyst"), ("u-9", "auditor"))
     ]
     assert changed == [200, 403, 403, 403]

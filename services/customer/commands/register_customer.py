@@ -15,6 +15,7 @@ from services.customer.duplicates import Candidate, Duplicates, Thresholds
 from services.customer.model.customer import Customer
 from services.customer.model.files import About, change, check_partner, register
 from services.customer.model.filing import natural_key
+from services.customer.model.key_changes import KeyFields, refuse_direct
 from services.customer.views.customer_file import CustomerFile, as_file
 from shared.contracts import intake
 from shared.contracts.decision import Refusal, Said, Scene
@@ -141,6 +142,8 @@ def routes(ledger: Ledger, desk: Desk, duplicates: Duplicates) -> APIRouter:
             desk.filing(scene.now).check(fields)
             kind = fields.get("kind") or (state.kind if state else "direct")
             check_partner(fields, kind, scene.others.get(body.partner_id or ""))
+            if state is not None:
+                refuse_direct(state, KeyFields.of(desk.policies, desk.day(scene.now)), fields)
             return change(state, who, fields)
 
         others = ((STORED, body.partner_id),) if body.partner_id else ()

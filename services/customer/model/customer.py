@@ -4,7 +4,16 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, ClassVar
 
-from services.customer.model.parts import Contact, Contract, Interaction, Purchase, contract_after, purchase_after
+from services.customer.model.parts import (
+    Contact,
+    Contract,
+    Interaction,
+    KeyChange,
+    Purchase,
+    contract_after,
+    key_change_after,
+    purchase_after,
+)
 from shared.contracts import customer as said
 from shared.contracts.envelope import Event
 from shared.contracts.state import Part, State
@@ -40,6 +49,7 @@ class Customer(State):
         "contracts": ("contracts", Contract),
         "contacts": ("contacts", Contact),
         "interactions": ("interactions", Interaction),
+        "key_changes": ("key_changes", KeyChange),
     }
 
     customer_id: str
@@ -84,6 +94,7 @@ class Customer(State):
     contracts: dict[str, Contract] = {}
     contacts: dict[str, Contact] = {}
     interactions: dict[str, Interaction] = {}
+    key_changes: dict[str, KeyChange] = {}
 
     def dims_now(self, source: str, own: Mapping[str, str], product_line: str | None) -> dict[str, str]:
         """Dimensions of a fact that happens to this customer now; what the fact itself says wins."""
@@ -134,6 +145,9 @@ def evolve(state: Customer | None, event: Event, private: Mapping[str, Any]) -> 
         case said.ContactAdded():
             contacts = {**state.contacts, event.contact_id: Contact.model_validate(private)}
             return state.model_copy(update={"contacts": contacts})
+        case said.KeyChangeRequested() | said.KeyChangeStepApproved() | said.KeyChangeDecided():
+            asked = key_change_after(state.key_changes.get(event.request_id), event, private)
+            return state.model_copy(update={"key_changes": {**state.key_changes, event.request_id: asked}})
         case said.ContactChanged():
             contact = Contact.model_validate({**state.contacts[event.contact_id].model_dump(), **private})
             return state.model_copy(update={"contacts": {**state.contacts, event.contact_id: contact}})

@@ -2,10 +2,17 @@
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
+
+from pydantic import Field, TypeAdapter
 
 from shared.contracts import customer as said
 from shared.contracts.state import Part
+from shared.policy.approvals.approval import Approval
+from shared.policy.approvals.approval import evolve as moved
+from shared.policy.approvals.moves import Move
+
+MOVE: TypeAdapter[Move] = TypeAdapter(Annotated[Move, Field(discriminator="move")])
 
 
 class Purchase(Part):
@@ -72,6 +79,25 @@ class Interaction(Part):
     staff_id: str | None = None
     needs: list[str] = []
     note: str | None = None
+
+
+class KeyChange(Part):
+    """Key fields that somebody asks to change; `values` are the new ones."""
+
+    PRIVATE: ClassVar[frozenset[str]] = frozenset({"values"})
+    fields: list[str]
+    values: dict[str, Any] = {}
+    approval: Approval
+
+
+def key_change_after(before: KeyChange | None, event: said.CustomerEvent, private: Mapping[str, Any]) -> KeyChange:
+    """The request after an event about it."""
+    approval = moved(before.approval if before else None, MOVE.validate_python(private["move"]))
+    if isinstance(event, said.KeyChangeRequested):
+        return KeyChange(fields=event.fields, values=private["values"], approval=approval)
+    if before is None:
+        raise ValueError("the key change is not loaded")
+    return before.model_copy(update={"approval": approval})
 
 
 def purchase_after(before: Purchase | None, event: said.CustomerEvent, private: Mapping[str, Any]) -> Purchase:

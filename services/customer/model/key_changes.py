@@ -1,0 +1,149 @@
+"""Rules: key fields change by approval, and the old value stays in force until then (S2-19, S2-13).
+
+The state machine is that of every approval (shared/policy/approvals); each of its moves is recorded with its event.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+from services.customer.model.customer import Customer
+from services.customer.model.files import About, change
+from shared.contracts import customer as said
+from shared.contracts.decision import Invalid, NotFound, Refusal, Said
+from shared.policy.approvals.acting import Acting
+from shared.policy.approvals.asking import submit
+from shared.policy.approvals.decided import Decided
+from shared.policy.approvals.deciding import approve, reject
+from shared.policy.approvals.moves import Completed, Rejected, Request, StepApproved
+from shared.policy.policies import Policies
+
+LEVELS = {
+    "keychange.fields.credit": "keychange.chain.credit",
+    "keychange.fields.high": "keychange.chain.high",
+    "keychange.fields": "keychange.chain",
+}
+"""List of fields → chain that decides on them, the strictest first."""
+CALLED = {"contact": ("phone", "email"), "name": ("name", "company"), "owner": ("owner_id",)}
+"""What a policy calls otherwise than a file does."""
+
+
+class KeyFieldNeedsApproval(Refusal):
+    SLUG = "key-field-needs-approval"
+
+
+class NoKeyField(Invalid):
+    SLUG = "no-key-field"
+
+
+class KeyChangeUnknown(NotFound):
+    SLUG = "key-change-unknown"
+
+
+@dataclass(frozen=True)
+class KeyFields:
+    """Field of a file → the chain that decides on its change."""
+
+    chains: Mapping[str, str]
+
+    @classmethod
+    def of(cls, policies: Policies, on: date) -> "KeyFields":
+        """As in force on a day. Raises LimitUnset."""
+        chains: dict[str, str] = {}
+        for key, chain in LEVELS.items():
+            for called in policies.value(key, on).value:
+                for name in CALLED.get(called, (called,)):
+                    chains.setdefault(name, chain)
+        return cls(chains)
+
+    def changed(self, state: Customer, fields: Mapping[str, Any]) -> list[str]:
+        """The key fields among these that have another value now; one that has none yet is no change."""
+        known = [name for name in fields if name in self.chains and getattr(state, name) not in (None, False)]
+        return sorted(name for name in known if fields[name] not in (None, getattr(state, name)))
+
+    def chain(self, names: Iterable[str]) -> str:
+        """The strictest chain of these fields. Raises NoKeyField."""
+        found = {self.chains[name] for name in names if name in self.chains}
+        strictest = next((chain for chain in LEVELS.values() if chain in found), None)
+        if strictest is None:
+            raise NoKeyField("none of these fields changes a key field; change the file with PATCH")
+        return strictest
+
+
+def refuse_direct(state: Customer, keys: KeyFields, fields: Mapping[str, Any]) -> None:
+    """Refuse to change a key field without approval. Raises KeyFieldNeedsApproval."""
+    if names := keys.changed(state, fields):
+        raise KeyFieldNeedsApproval(
+            f"{', '.join(names)} changes by approval alone; ask with POST /v1/customers/{state.customer_id}/key-changes"
+        )
+
+
+def ask(
+    state: Customer,
+    request_id: str,
+    fields: Mapping[str, Any],
+    who: Acting,
+    policies: Policies,
+    on: date,
+    now: datetime,
+) -> list[Said]:
+    """Ask for a change of key fields; nothing changes yet. Raises NoKeyField, LimitUnset."""
+    keys = KeyFields.of(policies, on)
+    names = keys.changed(state, fields)
+    route = policies.route(keys.chain(names), on)
+    request = Request(approval_id=request_id, kind="key-change", requester=who.person)
+    decided = submit(None, request, route, policies.calendar(on), now)
+    event = said.KeyChangeRequested(
+        customer_id=state.customer_id,
+        request_id=request_id,
+        fields=names,
+        steps=list(route.steps),
+        requester=who.person,
+        due_at=decided[0].due.at if decided[0].due else None,
+        dims=state.dims_now("manyi", {}, None),
+    )
+    values = {name: fields[name] for name in names}
+    return [_said(event, decided[0], {"values": values})]
+
+
+def decide(
+    state: Customer,
+    about: About,
+    request_id: str,
+    who: Acting,
+    agreed: bool,
+    step: tuple[int, int],
+    reason: str | None,
+) -> list[Said]:
+    """Approve or reject the step (number, cycle) looked at; the last approval changes the file.
+
+    Raises KeyChangeUnknown and what the approval rules raise.
+    """
+    asked = state.key_changes.get(request_id)
+    if asked is None:
+        raise KeyChangeUnknown(f"customer {state.code} has no key change {request_id}; list them first")
+    now = about.time
+    rule = approve(asked.approval, who, *step, now, reason) if agreed else None
+    moves = rule if rule is not None else reject(asked.approval, who, *step, now, reason or "")
+    told = [_decision(state, request_id, one) for one in moves]
+    if any(isinstance(one.move, Completed) for one in moves):
+        told += change(state, about, asked.values)
+    return told
+
+
+def _decision(state: Customer, request_id: str, one: Decided) -> Said:
+    move = one.move
+    told = {"customer_id": state.customer_id, "request_id": request_id, "dims": state.dims_now("manyi", {}, None)}
+    if isinstance(move, StepApproved):
+        by = move.signature.by
+        event = said.KeyChangeStepApproved.model_validate({**told, "step": move.step, "role": move.role, "by": by})
+        return _said(event, one, {})
+    if isinstance(move, Completed | Rejected):
+        return _said(said.KeyChangeDecided.model_validate({**told, "outcome": move.outcome}), one, {})
+    raise ValueError(f"{move.move} is no decision")
+
+
+def _said(event: said.CustomerEvent, one: Decided, more: Mapping[str, Any]) -> Said:
+    private = {**one.private, **more, "move": one.move.model_dump(mode="json")}
+    return Said(event, one.time, private, policy_version=one.policy_version)

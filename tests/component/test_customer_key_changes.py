@@ -1,0 +1,75 @@
+"""Key fields change by approval: the old value stays in force, and two who decide at once decide once."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from services.customer.main import build
+from tests.support.customers import wang
+from tests.support.service import Running, running, settings_for
+from tests.support.stack import Namespace, RealStack
+
+pytestmark = pytest.mark.stack
+
+
+@pytest.fixture
+async def customer(stack: RealStack, namespace: Namespace, tmp_path: Path) -> AsyncIterator[Running]:
+    async with running(build, settings_for(stack, namespace, tmp_path)) as service:
+        yield service
+
+
+def as_(person: str) -> dict[str, str]:
+    return {"X-Manyi-Person": person}
+
+
+@pytest.mark.policy("S2-19", "S2-13", "S3-15")
+async def test_a_key_field_changes_once_it_is_approved_and_once_only(customer: Running) -> None:
+    file = (await customer.client.post("/v1/customers", json=wang(industry="machinery"))).json()
+    place = f"/v1/customers/{file['customerId']}"
+    direct = await customer.client.patch(place, json={"company": "华北精密仪器有限公司"})
+    assert (direct.status_code, direct.json()["type"]) == (409, "/problems/key-field-needs-approval")
+    none = await customer.client.post(f"{place}/key-changes", json={"needs": "维修", "size": "large"})
+    assert (none.status_code, none.json()["type"]) == (422, "/problems/no-key-field")
+
+    body = {"company": "华北精密仪器有限公司", "industry": "optics"}
+    asked = await customer.client.post(f"{place}/key-changes", json=body, headers=as_("staff-1"))
+    assert asked.status_code == 201, asked.text
+    told = asked.json()
+    assert (told["fields"], told["status"], told["waitingFor"]) == (["company", "industry"], "pending", "director")
+    assert told["dueAt"]
+    assert (await customer.client.get(place)).json()["company"] == file["company"]
+
+    decisions = f"{place}/key-changes/{told['requestId']}/decisions"
+    yes: dict[str, Any] = {"decision": "approve", "step": 0}
+    own = await customer.client.post(decisions, json=yes, headers=as_("staff-1"))
+    assert (own.status_code, own.json()["type"]) == (403, "/problems/approval-requester-cannot-approve")
+    racing = await asyncio.gather(
+        *(customer.client.post(decisions, json=yes, headers=as_(f"director-{number}")) for number in range(4))
+    )
+    assert sorted(answer.status_code for answer in racing) == [200, 409, 409, 409]
+    changed = (await customer.client.get(place)).json()
+    assert (changed["company"], changed["industry"]) == ("华北精密仪器有限公司", "optics")
+    journal = customer.service.database["journal"]
+    assert await journal.count_documents({"type": "manyi.customer.keychange.decided.v1"}) == 1
+    assert await journal.count_documents({"type": "manyi.customer.updated.v1"}) == 1
+    async for document in customer.service.database["key_changes"].find():
+        assert "华北" not in str(document)
+
+
+@pytest.mark.policy("S2-19")
+async def test_a_rejected_change_needs_a_reason_and_changes_nothing(customer: Running) -> None:
+    file = (await customer.client.post("/v1/customers", json=wang())).json()
+    place = f"/v1/customers/{file['customerId']}"
+    asked = await customer.client.post(f"{place}/key-changes", json={"phone": "13900139000"}, headers=as_("staff-1"))
+    assert asked.json()["waitingFor"] == "group_leader"
+    decisions = f"{place}/key-changes/{asked.json()['requestId']}/decisions"
+    silent = await customer.client.post(decisions, json={"decision": "reject", "step": 0}, headers=as_("lead"))
+    assert (silent.status_code, silent.json()["type"]) == (422, "/problems/approval-reason-missing")
+    no = {"decision": "reject", "step": 0, "reason": "客户未确认"}
+    assert (await customer.client.post(decisions, json=no, headers=as_("lead"))).json()["status"] == "rejected"
+    assert (await customer.client.get(place)).json()["phone"] == file["phone"]
+    unknown = f"{place}/key-changes/{'0' * 32}/decisions"
+    assert (await customer.client.post(unknown, json=no, headers=as_("lead"))).status_code == 404
