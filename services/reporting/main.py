@@ -5,7 +5,7 @@ import socket
 
 from services.reporting.configuration import definitions, dimensions
 from services.reporting.metrics.catalogue import catalogue_of
-from services.reporting.views import facts, metric_list, metric_numbers, why
+from services.reporting.views import facts, metric_list, metric_numbers, stream, why
 from services.reporting.views.asking import Counting, Office
 from services.reporting.watermarks import Watermarks
 from shared.contracts.catalogue import CATALOGUE, dead_letters_topic, events_topic, watermarks_topic
@@ -18,6 +18,8 @@ from shared.plumbing.database import Document, open_client
 from shared.plumbing.dead_letters import DeadLetters
 from shared.plumbing.keyring import LOOK_AT_KEYS_EVERY_S, ServiceSeal, open_keyring
 from shared.plumbing.listening import Hearing
+from shared.plumbing.news import NewsStream
+from shared.plumbing.newsroom import Newsroom
 from shared.plumbing.quarantine import prepare_quarantine
 from shared.plumbing.reading import Reader
 from shared.plumbing.recounting import Recount, Recounting
@@ -62,6 +64,7 @@ def build(settings: Settings) -> Service:
         prepare.append(functools.partial(store.prepare, shelves))
         countings[definition.label] = Counting(catalogue, MongoShelves(client, database, name=definition.set_name))
     office = Office(countings, cuts)
+    newsroom = Newsroom(NewsStream(database, [definition.set_name for definition in definitions()]))
     recounting = Recounting(database, recounts)
     keyring = open_keyring(client, settings, seal)
     letters = DeadLetters(database, keyring, clock, "reporting", dict.fromkeys(topics, recounting))
@@ -88,6 +91,7 @@ def build(settings: Settings) -> Service:
             metric_numbers.routes(office, watermarks, settings.local_zone),
             why.routes(office),
             facts.routes(office),
+            stream.routes(office, newsroom),
             dead_letter_routes.routes(letters),
         ],
         hearings=[*hearings, Hearing("reporting-watermarks", [marks_topic], watermarks)],

@@ -225,6 +225,7 @@ def application(service: Service) -> FastAPI:
         lifespan=lifespan,
     )
     app.state.guard = guard_for(service.name, service.settings)
+    app.state.stopping = lambda: False
     answer_problems(app)
     app.add_middleware(StrictBodies, max_bytes=service.settings.max_body_bytes)
     app.add_middleware(Withholding)
@@ -305,8 +306,9 @@ def serve(build: Callable[[Settings], Service]) -> None:
         service = build(settings)
         configure_logging(settings.log_level, service.name)
         refuse_open_doors(settings)
+        app = application(service)
         config = uvicorn.Config(
-            application(service),
+            app,
             host=settings.host,
             port=settings.port,
             log_config=None,
@@ -314,9 +316,12 @@ def serve(build: Callable[[Settings], Service]) -> None:
             timeout_graceful_shutdown=10,
             timeout_keep_alive=30,
         )
+        server = uvicorn.Server(config)
+        # Answers without an end (streams) must see for themselves that they are to end.
+        app.state.stopping = lambda: server.should_exit
         beating = asyncio.create_task(beat(settings.stuck_after_s))
         try:
-            await uvicorn.Server(config).serve()
+            await server.serve()
         finally:
             beating.cancel()
 

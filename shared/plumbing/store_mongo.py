@@ -19,6 +19,7 @@ from shared.contracts.envelope import moment_text
 from shared.plumbing.cells import Sums
 from shared.plumbing.crashing import point
 from shared.plumbing.database import MAJORITY, SNAPSHOT, Client, Collection, Database, Document, Session
+from shared.plumbing.news import written
 from shared.plumbing.quarantine import DeadLetter, setting_aside
 from shared.plumbing.sealing import Seal
 from shared.plumbing.store import Cursor, CursorMoved, Interrupted, Kept, Move, Page, Parked, Quarantined, Writes
@@ -125,7 +126,7 @@ class MongoStore:
         session = self._own_session()
         try:
             async with await session.start_transaction(read_concern=SNAPSHOT, write_concern=MAJORITY):
-                await self._move(moves, session)
+                await self._move(moves, written(writes), session)
                 point("committer.moved")
                 await self._write(writes, session)
                 point("committer.written")
@@ -159,14 +160,16 @@ class MongoStore:
             found.setdefault(f"{key['shelf']}/{key['subject']}", gap)
         return list(found.values())
 
-    async def _move(self, moves: Mapping[TopicPartition, Move], session: Session) -> None:
-        updates = [
+    async def _move(self, moves: Mapping[TopicPartition, Move], news: str | None, session: Session) -> None:
+        updates: list[Document] = [
             {
                 "q": {"_id": place_name(place), "epoch": move.was.epoch, "next": move.was.next},
                 "u": {"$set": {"next": move.next, "recorded": move.recorded, "epoch": move.epoch}},
             }
             for place, move in moves.items()
         ]
+        if news is not None:
+            updates[0]["u"]["$set"]["news"] = news  # one of them tells it for the whole commit
         if await self._update("cursors", updates, session) == len(moves):
             return
         standing = await self.cursors()

@@ -55,10 +55,10 @@ async def running(
     `probe` are the headers with which its health may be asked where that takes a token.
     """
     service = build(settings)
-    config = uvicorn.Config(
-        application(service), host=settings.host, port=settings.port, log_config=None, access_log=False, ws="none"
-    )
+    app = application(service)
+    config = uvicorn.Config(app, host=settings.host, port=settings.port, log_config=None, access_log=False, ws="none")
     server = uvicorn.Server(config)
+    app.state.stopping = lambda: server.should_exit
     task = asyncio.create_task(server.serve())
     url = f"http://{settings.host}:{settings.port}"
     try:
