@@ -1,4 +1,4 @@
-"""`python -m deploy.chaos.page RUN.json`: writes what `manyi chaos --json` printed into docs/chaos.md, as its table."""
+"""`python -m deploy.chaos.page RUN.json …`: writes what `manyi chaos --json` printed into docs/chaos.md, as tables."""
 
 import json
 import sys
@@ -34,12 +34,14 @@ def table(run: dict[str, Any]) -> str:
     return "\n\n".join(filter(None, [rows, "\n".join(notes), conditions])) + "\n"
 
 
-def written(page: str, run: dict[str, Any]) -> str:
-    """The page with its table replaced."""
+def written(page: str, runs: list[dict[str, Any]]) -> str:
+    """The page with its tables replaced, one for each run."""
     before, _, rest = page.partition(BEGIN)
     _, _, after = rest.partition(END)
-    return f"{before}{BEGIN}{table(run)}{END}{after}"
+    tables = "\n".join(map(table, runs))
+    return f"{before}{BEGIN}{tables}{END}{after}"
 
 
 if __name__ == "__main__":
-    PAGE.write_text(written(PAGE.read_text(), json.loads(Path(sys.argv[1]).read_text())))
+    runs = [json.loads(Path(run).read_text()) for run in sys.argv[1:]]
+    PAGE.write_text(written(PAGE.read_text(), runs))

@@ -66,7 +66,7 @@ def test_the_page_shows_a_run_in_place_of_the_last_one() -> None:
     }
     run = {"seed": 9, "rate": 60.0, "seconds": 11, "machine": {"processors": 2}, "faults": {"F2": result}}
     assert "| F2 | kill -9 of mongod under load, in the middle of transactions | 0 | 0 |" in table(run)
-    page = written(f"# Title\n\n{BEGIN}old\n{END}after\n", run)
+    page = written(f"# Title\n\n{BEGIN}old\n{END}after\n", [run])
     assert page.startswith("# Title\n\n")
     assert page.endswith(f"{END}after\n")
     assert "old" not in page
