@@ -9,8 +9,9 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from services.reporting.metrics.metric import Answer, Metric, Range, Tally, Window
-from shared.plumbing.cells import Cut, Cuts, Values, cut_of, parts
+from shared.plumbing.cells import Cuts, cut_of, parts
 from shared.plumbing.projection import Fact, Projection
+from shared.plumbing.rows import Cut, Values
 from shared.plumbing.store import Cell, CellsWanted, Moment
 
 

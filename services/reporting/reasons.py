@@ -10,9 +10,10 @@ from typing import Literal
 
 from services.reporting.metrics.metric import Tally
 from services.reporting.numbers import Question, weights
-from shared.plumbing.cells import Cut, Values, cut_of
+from shared.plumbing.cells import cut_of
 from shared.plumbing.history import Step, steps
 from shared.plumbing.projection import Fact
+from shared.plumbing.rows import Cut, Values
 from shared.plumbing.store import Moment
 
 

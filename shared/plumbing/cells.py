@@ -1,7 +1,9 @@
 """Cells: counted sums by cut, month and day, and what a fact adds to them.
 
 A cell document holds, for one projection, cut, month, shard and set of values, the month's sums (`m`) and each day's
-(`d`), by family and name. Shards are the partitions the facts came from, so that no two consumers write one document.
+(`d`), by family and name. A batch writes to one shard, named after the first partition that it moves: so no two
+consumers write one document, and what many partitions say about one day is one sum. Which shard a sum stands in is
+chance; only sums over all shards mean anything.
 `live` cells say what is known now; `dated` ones, with the day of recording, take the later part away again.
 """
 
@@ -13,10 +15,8 @@ from typing import TypeAlias
 import orjson
 
 from shared.plumbing.projection import Entry, Fact, Family, Point
+from shared.plumbing.rows import Cut, Rows, Values
 
-Cut: TypeAlias = tuple[str, ...]
-"""Names of dimensions in alphabetical order; the empty one is the total."""
-Values: TypeAlias = tuple[str, ...]
 Sums: TypeAlias = dict[str, int]
 """Path inside a cell document (`m.family.name` or `d.23.family.name`) → sum."""
 CellKey: TypeAlias = tuple[Cut, str, Values]
@@ -76,78 +76,73 @@ def parts(entries: Sequence[Entry], cut: Cut) -> Mapping[Values, Sequence[Entry]
 class Contributions:
     """What facts add to the cells of one shard, gathered until it is spread over the cuts.
 
-    Facts of a batch share most of their dimensions, so what has the same dimensions is summed first, and each sum is
-    spread over the cuts once. Parts that must be seen together (an order of a customer beside the others) are spread
-    at once.
+    Parts that may be counted one by one are kept as rows and counted together, cut by cut. Parts that must be seen
+    together (an order of a customer beside the others) are spread at once.
     """
 
     def __init__(self, cuts: Cuts) -> None:
         self._cuts = cuts
-        self._gathered: dict[tuple[str, tuple[tuple[str, str], ...]], dict[tuple[str, str], int]] = {}
+        self._rows: dict[str, Rows] = {}
         self._cells: dict[CellKey, Sums] = {}
 
     def add(self, families: Sequence[Family], fact: Fact, sign: int) -> None:
         """Add (`sign` 1) or take away (−1) what the fact counts."""
-        declared = self._cuts.dimensions
         for family in families:
             entries = family.entries(fact)
             if family.additive or len(entries) == 1:
+                rows = self._rows.get(family.name)
+                if rows is None:
+                    rows = self._rows[family.name] = Rows()
                 for entry in entries:
-                    key = (family.name, tuple([item for item in entry[0].items() if item[0] in declared]))
-                    sums = self._gathered.get(key)
-                    if sums is None:
-                        sums = self._gathered[key] = {}
                     for name, bucket, amount in family.points((entry,), fact):
-                        point = (name, bucket)
-                        sums[point] = sums.get(point, 0) + sign * amount
+                        rows.add(entry[0], (name, bucket), sign * amount)
             elif entries:
                 self._add_together(family, entries, fact, sign)
 
     def cells(self) -> dict[CellKey, Sums]:
         """All of it, spread over every declared cut."""
-        for (family, items), sums in self._gathered.items():
-            dims = dict(items)
-            placed = _placed(family, [(name, bucket, amount) for (name, bucket), amount in sums.items() if amount])
-            for cut in self._cuts.within(frozenset(dims)):
-                self._place(cut, tuple([dims[name] for name in cut]), placed, 1)
-        self._gathered.clear()
+        for family, rows in self._rows.items():
+            placed = [_placed(family, name, bucket) for name, bucket in rows.numbers]
+            for cut, table in rows.tables(self._cuts.dimensions, self._cuts.within):
+                for key, amount in table.items():
+                    if amount and None not in key:
+                        self._place(cut, key[:-1], placed[key[-1]], amount)
+        self._rows.clear()
         return self._cells
 
     def _add_together(self, family: Family, entries: Sequence[Entry], fact: Fact, sign: int) -> None:
-        all_of_it: list[_Placed] | None = None
+        all_of_it: list[tuple[_Placed, int]] | None = None
         for cut in self._cuts.within(frozenset().union(*[dims for dims, _ in entries])):
             for values, part in parts(entries, cut).items():
                 if len(part) < len(entries):
-                    placed = _placed(family.name, family.points(part, fact))
+                    points = _all_placed(family.name, family.points(part, fact))
                 else:
-                    placed = all_of_it = all_of_it or _placed(family.name, family.points(entries, fact))
-                self._place(cut, values, placed, sign)
+                    points = all_of_it = all_of_it or _all_placed(family.name, family.points(entries, fact))
+                for placed, amount in points:
+                    self._place(cut, values, placed, sign * amount)
 
-    def _place(self, cut: Cut, values: Values, placed: Sequence["_Placed"], sign: int) -> None:
-        for month, month_path, day_path, amount in placed:
-            key = (cut, month, values)
-            sums = self._cells.get(key)
-            if sums is None:
-                sums = self._cells[key] = {}
-            sums[month_path] = sums.get(month_path, 0) + sign * amount
-            if day_path is not None:
-                sums[day_path] = sums.get(day_path, 0) + sign * amount
-
-
-_Placed: TypeAlias = tuple[str, str, str | None, int]
-"""Month, path of the month's sum, path of the day's (None: counted by month alone), amount."""
+    def _place(self, cut: Cut, values: Values, placed: "_Placed", amount: int) -> None:
+        month, month_path, day_path = placed
+        key = (cut, month, values)
+        sums = self._cells.get(key)
+        if sums is None:
+            sums = self._cells[key] = {}
+        sums[month_path] = sums.get(month_path, 0) + amount
+        if day_path is not None:
+            sums[day_path] = sums.get(day_path, 0) + amount
 
 
-def _placed(family: str, points: Iterable[Point]) -> list[_Placed]:
-    return [
-        (
-            bucket[:7],
-            f"m.{family}.{name}",
-            f"d.{bucket[8:]}.{family}.{name}" if len(bucket) == 10 else None,
-            amount,
-        )
-        for name, bucket, amount in points
-    ]
+_Placed: TypeAlias = tuple[str, str, str | None]
+"""Month, path of the month's sum, path of the day's (None: counted by month alone)."""
+
+
+def _placed(family: str, name: str, bucket: str) -> _Placed:
+    day_path = f"d.{bucket[8:]}.{family}.{name}" if len(bucket) == 10 else None
+    return bucket[:7], f"m.{family}.{name}", day_path
+
+
+def _all_placed(family: str, points: Iterable[Point]) -> list[tuple[_Placed, int]]:
+    return [(_placed(family, name, bucket), amount) for name, bucket, amount in points]
 
 
 @lru_cache(maxsize=100_000)

@@ -16,6 +16,7 @@ from shared.plumbing.crashing import point
 from shared.plumbing.listening import Batch
 from shared.plumbing.plan import Outcome, Plan
 from shared.plumbing.store import Cursor, CursorMoved, Interrupted, Move, Store
+from shared.plumbing.store_documents import place_name
 from shared.plumbing.streak import Streak
 from shared.plumbing.telemetry import COUNTED, QUARANTINED, logger
 
@@ -143,7 +144,9 @@ class BatchCommitter:
         pages = await self._store.pages(wanted(self._counter, handed))
         to_open = waiting(pages)
         parked = await self._store.parked(to_open) if to_open else {}
-        outcome = Plan(self._counter, pages, parked, self._clock.now()).work(handed)
+        # Whoever moves a partition's cursor is alone in doing so, and so it is alone in that partition's shard.
+        shard = place_name(min(in_hand))
+        outcome = Plan(self._counter, pages, parked, self._clock.now(), shard).work(handed)
         moves = {
             place: Move(
                 self._cursors[place],

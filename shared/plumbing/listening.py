@@ -30,6 +30,8 @@ SESSION_MS = 30_000
 """A member that is silent for so long is given up, also when nobody else joins the group."""
 REJOIN_WITHIN_MS = 5_000
 """In a rebalance every living member has joined again within this time; its heartbeat tells it once a second."""
+FETCH_BYTES = 64 * 1024
+"""Of one partition at once: little, so that a batch holds a piece of every partition; they tell of the same days."""
 
 log = logger("listening")
 
@@ -271,7 +273,7 @@ def listen(
         max_records=batch_records,
         batch_timeout_ms=batch_wait_ms,
         fetch_max_wait_ms=batch_wait_ms,
-        max_partition_fetch_bytes=2 * 1024 * 1024,
+        max_partition_fetch_bytes=FETCH_BYTES,
         session_timeout_ms=SESSION_MS,
         rebalance_timeout_ms=REJOIN_WITHIN_MS,
         heartbeat_interval_ms=1_000,

@@ -38,7 +38,6 @@ class _Open:
     page: Page
     projection: Projection | None
     shelf: str
-    shard: str
     stored: bool
     original: Fact | None
     touched: bool = False
@@ -55,14 +54,17 @@ class Plan:
         pages: Mapping[str, Mapping[str, Page]],
         parked: Mapping[tuple[str, str, int], Parked],
         now: datetime,
+        shard: str,
     ) -> None:
+        """`shard` is where the cells of this batch are kept; nobody else may write there."""
+        self._shard = shard
         self._counter = counter
         self._pages = pages
         self._stored_parked = parked
         self._parked: dict[tuple[str, str, int], Parked] = dict(parked)
         self._now = now
         self._open: dict[tuple[str, str], _Open] = {}
-        self._added: dict[tuple[str, str, str], Contributions] = {}
+        self._added: dict[tuple[str, str], Contributions] = {}
         self.outcome = Outcome(Writes())
 
     def work(self, handed: Sequence[Handed]) -> Outcome:
@@ -113,7 +115,6 @@ class Plan:
                 page,
                 self._counter.by_kind.get(heard.kind),
                 shelf,
-                f"{record.topic}/{record.partition}",
                 stored,
                 page.fact,
             )
@@ -211,10 +212,10 @@ class Plan:
             (writes.changed if opened.stored else writes.new).setdefault(opened.shelf, []).append(opened.page)
             if opened.projection is not None and opened.steps:
                 self._count(opened.projection, opened)
-        for (projection, shard, day), added in self._added.items():
+        for (projection, day), added in self._added.items():
             for key, sums in added.cells().items():
-                merge(writes.dated, dated_key(projection, key, shard, day), sums)
-                merge(writes.live, live_key(projection, key, shard), sums)
+                merge(writes.dated, dated_key(projection, key, self._shard, day), sums)
+                merge(writes.live, live_key(projection, key, self._shard), sums)
         writes.dated = without_zeros(writes.dated)
         writes.live = without_zeros(writes.live)
 
@@ -222,7 +223,7 @@ class Plan:
         """Add the difference of each recorded day to its cells."""
         before = opened.original
         for day, fact in opened.steps:
-            key = (projection.name, opened.shard, day)
+            key = (projection.name, day)
             added = self._added.get(key)
             if added is None:
                 added = self._added[key] = Contributions(self._counter.cuts)

@@ -14,6 +14,7 @@ from shared.plumbing.journal import Stale
 from shared.plumbing.plan import Plan
 from shared.plumbing.quarantine import DeadLetter
 from shared.plumbing.store import CursorMoved, Interrupted, Kept, Move, Store
+from shared.plumbing.store_documents import place_name
 
 
 class Recount:
@@ -40,7 +41,7 @@ class Recount:
         pages = await self._store.pages(wanted(self._counter, [handed]))
         to_open = waiting(pages)
         parked = await self._store.parked(to_open) if to_open else {}
-        writes = Plan(self._counter, pages, parked, self._clock.now()).work([handed]).writes
+        writes = Plan(self._counter, pages, parked, self._clock.now(), place_name(place)).work([handed]).writes
         for letter in writes.quarantine:
             if letter.letter.place == record.place:
                 return Retried("rejected", letter.reason)

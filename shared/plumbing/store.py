@@ -12,8 +12,9 @@ from typing import Any, Protocol, TypeAlias
 
 from aiokafka import TopicPartition
 
-from shared.plumbing.cells import Cut, Sums, Values
+from shared.plumbing.cells import Sums
 from shared.plumbing.projection import Fact
+from shared.plumbing.rows import Cut, Values
 
 Document: TypeAlias = dict[str, Any]
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from aiokafka import TopicPartition
 
-from shared.plumbing.cells import Sums, merge, values_from
+from shared.plumbing.cells import Sums, merge, values_from, without_zeros
 from shared.plumbing.projection import Fact
 from shared.plumbing.store import (
     Cell,
@@ -91,13 +91,16 @@ class MemoryStore:
             self.quarantined.setdefault(letter.letter.place, letter)
 
     def contents(self) -> dict[str, Any]:
-        """Everything but cursors' epochs, comparable: two stores with equal contents counted the same."""
+        """Everything that is determined, comparable: two stores with equal contents counted the same.
+
+        Epochs of cursors and shards of cells are not: they tell who counted, and in which batches.
+        """
         return {
             "next": {place: cursor.next for place, cursor in self._cursors.items()},
             "pages": {shelf: dict(sorted(pages.items())) for shelf, pages in self.shelves.items() if pages},
             "changes": self.changes,
-            "live": _shown(self.live),
-            "dated": _shown(self.dated),
+            "live": _shown(self.live, 3),
+            "dated": _shown(self.dated, 4),
             "parked": sorted(self._parked),
             "quarantined": sorted(self.quarantined),
         }
@@ -171,6 +174,10 @@ def _cell(month: str, values: str, sums: Sums, family: str) -> Cell:
     return Cell(month, values_from(values), total, days)
 
 
-def _shown(cells: dict[str, Sums]) -> dict[str, Sums]:
-    shown = {key: {path: amount for path, amount in sums.items() if amount} for key, sums in cells.items()}
-    return {key: sums for key, sums in shown.items() if sums}
+def _shown(cells: dict[str, Sums], shard: int) -> dict[str, Sums]:
+    """Sums over all shards; `shard` is its place in a cell's key."""
+    totals: dict[str, Sums] = {}
+    for key, sums in cells.items():
+        parts = key.split("|", shard + 1)
+        merge(totals, "|".join(parts[:shard] + parts[shard + 1 :]), sums)
+    return without_zeros(totals)

@@ -18,10 +18,10 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 
 from shared.plumbing import committer
-from shared.plumbing.cells import Cut
 from shared.plumbing.plan import Plan
 from shared.plumbing.projection import Heard
 from shared.plumbing.reading import Letter
+from shared.plumbing.rows import Cut
 from shared.plumbing.store import CellsWanted, Move, Writes
 from shared.plumbing.store_memory import MemoryStore
 from tests.support.counting_world import PLACES, World

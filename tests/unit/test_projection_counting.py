@@ -16,6 +16,7 @@ from services.reporting.metrics.catalogue import catalogue_of
 from services.reporting.metrics.metric import Answer, Window
 from services.reporting.numbers import Number, Question, number, weight
 from shared.contracts.catalogue import CATALOGUE
+from shared.plumbing.cells import merge, without_zeros
 from shared.plumbing.clock import ManualClock
 from shared.plumbing.committer import BatchCommitter
 from shared.plumbing.counting import Counter
@@ -161,6 +162,24 @@ def test_the_batches_make_no_difference(
     for store, size in zip(stores, sizes, strict=True):
         run(count_all(store, told, size))
     assert stores[0].contents() == stores[1].contents()
+
+
+@settings(max_examples=30, deadline=None, report_multiple_bugs=False)
+@given(told=histories())
+def test_who_counts_other_partitions_writes_other_cells(told: list[tuple[TopicPartition, dict[str, Any]]]) -> None:
+    """Two processes never wait for one another; together they count what one alone counts."""
+    alone, *halves = MemoryStore(), MemoryStore(), MemoryStore()
+    run(count_all(alone, told, 3))
+    for half, store in enumerate(halves):
+        run(count_all(store, [item for item in told if item[0].partition % 2 == half], 3))
+    for cells in ("live", "dated"):
+        ours, theirs = (getattr(store, cells) for store in halves)
+        assert not ours.keys() & theirs.keys()
+        together: dict[str, dict[str, int]] = {}
+        for store in halves:
+            for key, sums in store.contents()[cells].items():
+                merge(together, key, sums)
+        assert without_zeros(together) == alone.contents()[cells]
 
 
 @settings(max_examples=60, deadline=None, report_multiple_bugs=False)
