@@ -22,6 +22,7 @@ PROBE_MEMORY_S = 1.0
 STARTS_WITHIN_S = 180.0
 STOPS_WITHIN_S = 20.0
 WINDOW_S = 120.0
+WARM_UP = 0.1
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,7 @@ class Contestant:
     note: str = ""
     window_s: float = WINDOW_S
     """What is not done by then is not waited for: the rate of what was done counts."""
-    warm_up: float = 0.1
+    warm_up: float = WARM_UP
     """Share of the work that is done before the clock starts."""
 
 
@@ -178,9 +179,9 @@ def _stop(process: psutil.Popen) -> None:
         process.wait()
 
 
-def python(module: str) -> list[str]:
-    """A module run by our own interpreter."""
-    return [sys.executable, "-P", "-m", module]
+def python(module: str, interpreter: Path | None = None) -> list[str]:
+    """A module run by our own interpreter or another."""
+    return [str(interpreter or sys.executable), "-P", "-m", module]
 
 
 def _inherited() -> dict[str, str]:
