@@ -9,7 +9,7 @@ from confluent_kafka import Consumer
 
 from shared.contracts.intake import OrderPlaced
 from shared.plumbing.cloudevents import read_kafka
-from tests.foreign import node_writer, python_writer
+from tests.foreign import java_writer, node_writer, python_writer
 from tests.support.stack import Namespace, RealStack
 
 pytestmark = pytest.mark.stack
@@ -87,4 +87,14 @@ async def test_node(stack: RealStack, namespace: Namespace, mode: str, codec: st
         pytest.skip(f"this Node.js has no {codec}; the Python writer covers it")
     topic = f"{namespace.topic_prefix}customer-intake"
     node_writer.write(stack.kafka, topic, EVENTS, mode, codec)
+    assert_arrived(stack, topic)
+
+
+@pytest.mark.parametrize(
+    ("mode", "codec"), [("structured", "zstd"), ("binary", "lz4"), ("structured", "snappy"), ("binary", "gzip")]
+)
+async def test_java(stack: RealStack, namespace: Namespace, mode: str, codec: str) -> None:
+    java_writer.require_compiler()
+    topic = f"{namespace.topic_prefix}customer-intake"
+    java_writer.write(stack.kafka, topic, EVENTS, mode, codec)
     assert_arrived(stack, topic)
