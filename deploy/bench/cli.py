@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from deploy.bench import page
 from deploy.cli.screen import err, out, print_json
 from deploy.local.trouble import CannotContinue
 
@@ -31,6 +32,9 @@ def bench(
     seed: Annotated[int, typer.Option("--seed", help="The same seed makes the same events.")] = 1,
     events: Annotated[int | None, typer.Option("--events", help="How many; each bench has a usual number.")] = None,
     rounds: Annotated[int | None, typer.Option("--rounds", help="How often everybody runs, in turn.")] = None,
+    save: Annotated[
+        bool, typer.Option("--save", help="Keep the result in docs/benchmarks and rewrite its page.")
+    ] = False,
     only: Annotated[list[str] | None, typer.Option("--only", help="Only these peers; may be repeated.")] = None,
     data: Annotated[Path | None, typer.Option("--data", help="Where the brokers keep their data meanwhile.")] = None,
 ) -> None:
@@ -47,6 +51,8 @@ def bench(
     finally:
         if data is None:
             shutil.rmtree(place, ignore_errors=True)
+    if save:
+        page.save(report.as_json())
     if as_json:
         print_json(report.as_json())
     else:

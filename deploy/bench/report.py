@@ -71,14 +71,14 @@ def rounded(value: float) -> float:
 
 
 def machine(mongo: str | None = None, kafka: str | None = None) -> dict[str, Any]:
-    """Processors, memory, versions, and the load that others put on the machine before we began."""
+    """Processors, memory, versions, and the load average when it ended."""
     return {
         "processors": psutil.cpu_count(),
         "processor": _processor(),
         "memory_gb": round(psutil.virtual_memory().total / 2**30),
         "system": f"{platform.system()} {platform.release().split('-')[0]}",
         "python": platform.python_version(),
-        "load_before": round(psutil.getloadavg()[0], 1),
+        "load_average": round(psutil.getloadavg()[0], 1),
         "mongod": mongo,
         "kafka": kafka,
         **{name: metadata.version(name) for name in PACKAGES},
