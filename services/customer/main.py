@@ -4,6 +4,7 @@ import functools
 
 from services.customer.commands import (
     change_key_fields,
+    erase_person,
     grade_customers,
     keep_contacts,
     log_interaction,
@@ -15,7 +16,7 @@ from services.customer.commands import (
 from services.customer.commands.age_customers import Ageing
 from services.customer.desk import Desk
 from services.customer.duplicates import Duplicates
-from services.customer.views import contacts, customer_file
+from services.customer.views import certificate, contacts, customer_file, personal_data, search
 from services.customer.views import duplicates as duplicates_view
 from shared.contracts.catalogue import intake_topic
 from shared.contracts.intake import CUSTOMER_INTAKE
@@ -51,12 +52,20 @@ def build(settings: Settings) -> Service:
             grade_customers.routes(ledger, desk),
             merge_customers.routes(ledger, desk),
             change_key_fields.routes(ledger, desk),
+            erase_person.routes(ledger),
+            search.routes(ledger, desk),
             customer_file.routes(ledger, desk),
             contacts.routes(ledger),
             duplicates_view.routes(ledger, desk, duplicates),
+            certificate.routes(ledger),
+            personal_data.routes(ledger, desk),
         ],
         hearings=[Hearing("customer-intake", [topic], intake_desk)],
         hears_types={topic: CUSTOMER_INTAKE},
-        prepare=[functools.partial(customer_file.prepare, ledger), duplicates.prepare],
+        prepare=[
+            functools.partial(customer_file.prepare, ledger),
+            functools.partial(search.prepare, ledger),
+            duplicates.prepare,
+        ],
         chores={AGEING_EVERY_S: Ageing(ledger, desk).step},
     )

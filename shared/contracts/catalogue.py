@@ -23,6 +23,11 @@ def _entries() -> Iterator[Entry]:
             yield Entry(event, speaker, reacting.get(event, ("reporting",)))
 
 
+INTAKE_DAYS = 7
+"""How long intake topics keep what foreign systems wrote: it may be personal."""
+QUARANTINE_DAYS = 30
+"""How long a service keeps, sealed, what it could not take."""
+
 CATALOGUE: dict[str, Entry] = {entry.event.TYPE: entry for entry in _entries()}
 """Wire type → entry."""
 

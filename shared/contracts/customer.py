@@ -280,6 +280,21 @@ class InteractionLogged(CustomerEvent):
     needs: list[Code] = []
 
 
+class ErasureCompleted(CustomerEvent):
+    """A person was forgotten: the key is destroyed (PIPL 47). Without `contact_id` the customer with all contacts.
+
+    `services` held something under the key; the last raw copies expire at `intake_empty_at` and `quarantine_empty_at`.
+    """
+
+    TYPE: ClassVar[str] = "manyi.customer.erasure.completed.v1"
+    request_id: Code
+    contact_id: Code | None = None
+    completed_at: Moment
+    services: list[Code]
+    intake_empty_at: Moment
+    quarantine_empty_at: Moment
+
+
 SAYS: tuple[type[Event], ...] = (
     CustomerCreated,
     CustomerUpdated,
@@ -306,4 +321,5 @@ SAYS: tuple[type[Event], ...] = (
     CustomerLifecycleChanged,
     CustomerGraded,
     InteractionLogged,
+    ErasureCompleted,
 )

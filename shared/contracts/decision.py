@@ -42,6 +42,8 @@ class Refusal(Exception):
 
     STATUS: ClassVar[int] = 409
     SLUG: ClassVar[str] = "refused"
+    KEEPS: ClassVar[bool] = True
+    """Whether what was refused may be set aside for a later retry."""
 
 
 class NotFound(Refusal):

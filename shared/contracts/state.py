@@ -1,6 +1,6 @@
 """How a model declares its state; what is sealed and what is stored apart is said here, done by the plumbing."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import ClassVar
 
 from pydantic import BaseModel, ConfigDict
@@ -11,6 +11,8 @@ class Part(BaseModel):
 
     model_config = ConfigDict(frozen=True)
     PRIVATE: ClassVar[frozenset[str]] = frozenset()
+    BLIND: ClassVar[Mapping[str, Callable[[str], str]]] = {}
+    """Private fields that can be found by equality → their normal form."""
     PERSON: ClassVar[bool] = False
     """Whether it is somebody in person, to be forgotten alone; else it belongs to whom its subject is about."""
 
@@ -23,4 +25,5 @@ class State(BaseModel):
 
     model_config = ConfigDict(frozen=True)
     PRIVATE: ClassVar[frozenset[str]] = frozenset()
+    BLIND: ClassVar[Mapping[str, Callable[[str], str]]] = {}
     PARTS: ClassVar[Mapping[str, tuple[str, type[Part]]]] = {}

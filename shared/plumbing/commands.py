@@ -97,7 +97,8 @@ async def carry_out(
                 "status": status,
                 "at": now,
             }
-            person = None if draft.forgotten else decided.key
+            # The answer to being forgotten is not personal, and must outlive the key.
+            person = None if any(one is task for one in draft.forgotten) else decided.key
             draft.hide(document, body, f"answers/{request.key}", person)
             draft.write("answers", InsertOne(document))
         return JSONResponse(body, status)

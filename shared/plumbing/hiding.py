@@ -1,7 +1,7 @@
 """What is personal in a document: taken out, sealed with the key of its person when written, opened when read."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,7 +9,7 @@ import jiter
 
 from shared.plumbing.database import Document
 from shared.plumbing.keyring import Keyring
-from shared.plumbing.sealing import MARK_BYTES, Seal
+from shared.plumbing.sealing import MARK_BYTES, BlindIndex, Seal
 
 Opened = dict[tuple[str, Any], dict[str, Any]]
 """(collection, id) → what was sealed in that document."""
@@ -41,6 +41,14 @@ def hide(document: Document, private: frozenset[str], place: str, person: str | 
     if all(value is None or value == {} for value in content.values()):
         return []
     return [Hidden(document, "sealed", content, place, person, key)]
+
+
+def mark(index: BlindIndex, document: Document, normal_forms: Mapping[str, Callable[[str], str]]) -> None:
+    """Note in `document["blind"]` the tags by which its private fields, still plain, can be found again."""
+    values = ((field, normal(document[field])) for field, normal in normal_forms.items() if document.get(field))
+    tags = [index.tag(field, value) for field, value in values if value]
+    if tags:
+        document["blind"] = tags
 
 
 async def close(keyring: Keyring, hidden: Sequence[Hidden]) -> list[Document]:

@@ -324,6 +324,8 @@ class IntakeDesk:
             item.waits = waits.waits or (task.aggregate.collection, task.subject)
         except Refusal as refusal:
             item.outcome, item.reason = "rejected", str(refusal)
+            if not refusal.KEEPS:
+                item.raw = b""
         except Exception as error:
             # A fault of ours must not hold up the events behind it: this one is kept, with its reason, for a retry.
             log.exception("rule failed", place=item.place, type=item.type)

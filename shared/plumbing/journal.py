@@ -25,8 +25,9 @@ from shared.plumbing.abandoned import Abandoned
 from shared.plumbing.clock import Clock
 from shared.plumbing.crashing import point
 from shared.plumbing.database import MAJORITY, SNAPSHOT, Client, Database, Document, Session
-from shared.plumbing.hiding import Hidden, close, hide, open_documents
+from shared.plumbing.hiding import Hidden, close, hide, mark, open_documents
 from shared.plumbing.keyring import Keyring
+from shared.plumbing.sealing import BlindIndex
 
 if TYPE_CHECKING:
     from shared.plumbing.grouping import Groups
@@ -113,6 +114,7 @@ class OutcomeUnknown(Exception):
 
 
 COMMIT_PATIENCE_S = 30.0
+UNSEALED = {"$unset": {"sealed": "", "person": "", "blind": ""}}
 WITH_PAYLOADS = ("early", "quarantine", "answers")
 """Collections beside states and journal that keep what was sent or answered, sealed."""
 MAX_EVENT_BYTES = 1_000_000
@@ -352,10 +354,12 @@ class Ledger:
     async def _forget(self, task: Task[Any], session: Session) -> None:
         persons = await self.keyring.destroy(str(task.forgets), session)
         for collection in WITH_PAYLOADS:
-            await self.database[collection].delete_many({"person": {"$in": persons}}, session=session)
+            # Answers tell of a whole subject: those about the one around a person go with the person.
+            whose = [*persons, task.person] if collection == "answers" else persons
+            await self.database[collection].delete_many({"person": {"$in": whose}}, session=session)
         for collection, _ in task.aggregate.state.PARTS.values():
             mine = {"owner": task.subject, "person": {"$in": persons}}
-            await self.database[collection].update_many(mine, {"$unset": {"sealed": "", "person": ""}}, session=session)
+            await self.database[collection].update_many(mine, UNSEALED, session=session)
 
     def _writes(self, draft: Draft, hidden: list[Hidden]) -> list[tuple[str, list[Any]]]:
         writes: dict[str, list[Any]] = {}
@@ -366,7 +370,7 @@ class Ledger:
             if loaded.version == before.version or loaded.state is None:
                 continue
             aggregate = draft.aggregates[collection]
-            document = _document(aggregate, subject, loaded, hidden)
+            document = _document(self.keyring.blind, aggregate, subject, loaded, hidden)
             if aggregate.marks is not None:
                 document["marks"] = self.tags(aggregate.marks(loaded.state))
             if before.version == 0:
@@ -380,7 +384,8 @@ class Ledger:
                 left.update({(part_collection, identifier): subject for identifier in old if identifier not in new})
                 for identifier, part in new.items():
                     if old.get(identifier) is not part:
-                        one = _part_document(part_collection, identifier, subject, loaded.key, part, hidden)
+                        mine = (subject, loaded.key)
+                        one = _part_document(self.keyring.blind, part_collection, identifier, mine, part, hidden)
                         kept[part_collection, identifier] = one, subject if identifier in old else None
         for place, (document, owner) in kept.items():
             guard = {"_id": place[1], "owner": left.pop(place, None) or owner}
@@ -421,7 +426,9 @@ def _any(queries: Sequence[Document]) -> Document:
     return {"$or": [*together, *(one for one in queries if "_id" not in one)]}
 
 
-def _document(aggregate: Aggregate[S], subject: str, loaded: Loaded[S], hidden: list[Hidden]) -> Document:
+def _document(
+    blind: BlindIndex, aggregate: Aggregate[S], subject: str, loaded: Loaded[S], hidden: list[Hidden]
+) -> Document:
     if loaded.state is None:
         raise ValueError(f"{subject} has no state to store")
     fields = loaded.state.model_dump(mode="python", exclude=set(aggregate.state.PARTS))
@@ -429,14 +436,22 @@ def _document(aggregate: Aggregate[S], subject: str, loaded: Loaded[S], hidden: 
     if aggregate.owner is not None:
         document[OWNER] = aggregate.owner(loaded.state)
     place = f"{aggregate.collection}/{subject}"
+    mark(blind, document, aggregate.state.BLIND)
     hidden.extend(hide(document, aggregate.state.PRIVATE, place, loaded.key, loaded.key))
     return document
 
 
 def _part_document(
-    collection: str, identifier: str, owner: str, key: str | None, part: Part, hidden: list[Hidden]
+    blind: BlindIndex,
+    collection: str,
+    identifier: str,
+    owner: tuple[str, str | None],
+    part: Part,
+    hidden: list[Hidden],
 ) -> Document:
-    document = {"_id": identifier, "owner": owner, **part.model_dump(mode="python")}
+    subject, key = owner
+    document = {"_id": identifier, "owner": subject, **part.model_dump(mode="python")}
+    mark(blind, document, part.BLIND)
     person = identifier if part.PERSON else key
     hidden.extend(hide(document, part.PRIVATE, f"{collection}/{identifier}", person, key))
     return document

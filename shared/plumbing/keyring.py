@@ -18,7 +18,7 @@ from shared.plumbing.settings import Settings, secret
 
 CACHED = 10_000
 """Unwrapped keys a process keeps in memory."""
-CACHED_S = 60.0
+CACHED_S = 5.0
 """A destroyed key may still be remembered by another process for this long."""
 REWRAPPED_AT_ONCE = 5_000
 LOOK_AT_KEYS_EVERY_S = 5.0

@@ -13,12 +13,13 @@ from typing import Any
 import jiter
 from pymongo import UpdateOne
 
+from shared.contracts.catalogue import QUARANTINE_DAYS
 from shared.plumbing.database import Database, Document
 from shared.plumbing.journal import Draft
 from shared.plumbing.sealing import Seal
 from shared.plumbing.telemetry import QUARANTINED
 
-KEPT = timedelta(days=30)
+KEPT = timedelta(days=QUARANTINE_DAYS)
 Headers = Sequence[tuple[str, bytes | None]]
 
 

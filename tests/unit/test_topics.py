@@ -4,6 +4,7 @@ import pytest
 
 from deploy.local.topics import DAY_MS, difference, plan, plan_from_environment
 from deploy.local.trouble import CannotContinue
+from shared.contracts.catalogue import INTAKE_DAYS, QUARANTINE_DAYS
 
 
 def test_the_plan() -> None:
@@ -21,8 +22,8 @@ def test_the_plan() -> None:
     ]
     assert {topic.partitions for name, topic in topics.items() if name.endswith(("-events", "-intake"))} == {12}
     assert topics["manyi-customer-events"].settings["retention.ms"] == "-1"
-    assert topics["manyi-customer-intake"].settings["retention.ms"] == str(7 * DAY_MS)
-    assert topics["manyi-dead-letters"].settings["retention.ms"] == str(30 * DAY_MS)
+    assert topics["manyi-customer-intake"].settings["retention.ms"] == str(INTAKE_DAYS * DAY_MS)
+    assert topics["manyi-dead-letters"].settings["retention.ms"] == str(QUARANTINE_DAYS * DAY_MS)
     assert topics["manyi-watermarks"].settings == {"cleanup.policy": "compact"}
 
 

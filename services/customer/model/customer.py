@@ -1,9 +1,12 @@
 """State of one customer file and how each event changes it (S0-34 一客一档)."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any, ClassVar
 
+from pydantic import computed_field
+
+from services.customer.model.naming import company_parts, normal_email, normal_name, normal_phone
 from services.customer.model.parts import (
     Contact,
     Contract,
@@ -44,6 +47,11 @@ class Customer(State):
     """The head of a file. `told_at` says, field by field, when the value in force was stated: the later one wins."""
 
     PRIVATE: ClassVar[frozenset[str]] = frozenset({*PERSONAL, "known_as"})
+    BLIND: ClassVar[Mapping[str, Callable[[str], str]]] = {
+        "name": normal_name,
+        "phone": normal_phone,
+        "email": normal_email,
+    }
     PARTS: ClassVar[Mapping[str, tuple[str, type[Part]]]] = {
         "purchases": ("purchases", Purchase),
         "contracts": ("contracts", Contract),
@@ -80,6 +88,8 @@ class Customer(State):
     company: str | None = None
     credit_code: str | None = None
     dims: dict[str, str] = {}
+    erased_at: datetime | None = None
+    """Forgotten then, and not registered anew since."""
     contact_at: datetime | None = None
     told_at: dict[str, datetime] = {}
     name: str | None = None
@@ -95,6 +105,12 @@ class Customer(State):
     contacts: dict[str, Contact] = {}
     interactions: dict[str, Interaction] = {}
     key_changes: dict[str, KeyChange] = {}
+
+    @computed_field  # type: ignore[prop-decorator]
+    @property
+    def company_parts(self) -> list[str]:
+        """Stored with the head, so that a search may begin anywhere in the company's name."""
+        return company_parts(self.company)
 
     def dims_now(self, source: str, own: Mapping[str, str], product_line: str | None) -> dict[str, str]:
         """Dimensions of a fact that happens to this customer now; what the fact itself says wins."""
@@ -154,6 +170,8 @@ def evolve(state: Customer | None, event: Event, private: Mapping[str, Any]) -> 
         case said.ContactProductsLinked():
             contact = state.contacts[event.contact_id].model_copy(update={"product_lines": event.product_lines})
             return state.model_copy(update={"contacts": {**state.contacts, event.contact_id: contact}})
+        case said.ErasureCompleted():
+            return _erased(state, event)
         case said.CustomerLifecycleChanged():
             return state.model_copy(update={"lifecycle": event.after})
         case said.CustomerGraded():
@@ -177,6 +195,7 @@ def _updated(state: Customer, event: said.CustomerUpdated, private: Mapping[str,
     told_at = {**state.told_at, **private.get("told_at", {})}
     known_as = {**state.known_as, **private.get("known_as", {})}
     fields = {**event.values, **private, "told_at": told_at, "known_as": known_as, "provisional": event.provisional}
+    fields["erased_at"] = state.erased_at if event.provisional else None
     if "dims" in event.values:
         fields["dims"] = {**state.dims, **event.values["dims"]}
     return Customer.model_validate({**state.model_dump(exclude=set(Customer.PARTS)), **fields, **_parts(state)})
@@ -192,6 +211,16 @@ def _regrouped(state: Customer, event: said.CustomersMerged | said.CustomersUnme
         return state.model_copy(update=fields)
     others = [one for one in state.absorbed if one != event.merged_id]
     return state.model_copy(update={"absorbed": [*others, event.merged_id] if together else others})
+
+
+def _erased(state: Customer, event: said.ErasureCompleted) -> Customer:
+    """Nothing personal is left; the parts of a whole file are emptied where they are stored."""
+    if event.contact_id is not None:
+        contact = Contact(product_lines=state.contacts[event.contact_id].product_lines)
+        return state.model_copy(update={"contacts": {**state.contacts, event.contact_id: contact}})
+    emptied: dict[str, Any] = dict.fromkeys((*PERSONAL, *OPEN))
+    emptied |= {"known_as": {}, "told_at": {}, "provisional": True, "erased_at": event.completed_at}
+    return state.model_copy(update=emptied)
 
 
 def _ordered_at(state: Customer, purchase: Purchase) -> datetime | None:

@@ -16,6 +16,13 @@ class CustomerAlreadyRegistered(Refusal):
     SLUG = "customer-already-registered"
 
 
+class CustomerErased(Refusal):
+    """Who was forgotten is written about again only after a new registration (PIPL 47)."""
+
+    SLUG = "customer-erased"
+    KEEPS = False
+
+
 class CustomerUnknown(NotFound):
     SLUG = "customer-unknown"
 
@@ -80,13 +87,24 @@ def dims_after(
     return {"kind": "direct", **line, **own, "source": about.source}
 
 
+def unless_erased(state: Customer | None) -> None:
+    """Refuse what would bring personal data back. Raises CustomerErased."""
+    if state is not None and state.erased_at is not None:
+        raise CustomerErased(
+            f"customer {state.code} was erased at their request: nothing personal is kept until they are registered "
+            "anew, with a lawful basis"
+        )
+
+
 def register(state: Customer | None, about: About, fields: Mapping[str, Any]) -> list[Said]:
     """Open a file with its fields, or complete the provisional one.
 
-    Raises CustomerAlreadyRegistered when a full file exists.
+    Raises CustomerAlreadyRegistered when a full file exists, CustomerErased without a lawful basis after an erasure.
     """
     if state is None:
         return [_created(about, fields)]
+    if fields.get("lawful_basis") is None:
+        unless_erased(state)
     if not state.provisional:
         raise CustomerAlreadyRegistered(
             f"customer {state.code} is registered already; send customer.changed (or PATCH) to change the file"
@@ -109,6 +127,7 @@ def change(state: Customer | None, about: About, fields: Mapping[str, Any]) -> l
     """Change the given fields; a statement older than the one in force changes nothing. Raises TooEarly."""
     if state is None:
         raise TooEarly(f"customer {about.customer_id} is not registered yet")
+    unless_erased(state)
     newer = {
         name: value
         for name, value in fields.items()
@@ -167,7 +186,8 @@ def _updated(state: Customer, about: About, fields: Mapping[str, Any]) -> Said:
 
 
 def add_contact(state: Customer | None, about: About, contact_id: str, person: Mapping[str, Any]) -> list[Said]:
-    """A person at a customer; opens a provisional file if need be."""
+    """A person at a customer; opens a provisional file if need be. Raises CustomerErased."""
+    unless_erased(state)
     event = said.ContactAdded(customer_id=about.customer_id, contact_id=contact_id, dims={"source": about.source})
     return [*opening(state, about), Said(event, about.time, dict(person), about.timezone, person=contact_id)]
 
@@ -175,7 +195,9 @@ def add_contact(state: Customer | None, about: About, contact_id: str, person: M
 def log_interaction(
     state: Customer | None, about: About, interaction_id: str, kind: str, details: Mapping[str, Any], note: str | None
 ) -> list[Said]:
-    """Somebody spoke with the customer; what was said stays here (S1-02)."""
+    """Somebody spoke with the customer; what was said stays here (S1-02). Raises CustomerErased for a note."""
+    if note is not None:
+        unless_erased(state)
     event = said.InteractionLogged(
         customer_id=about.customer_id,
         interaction_id=interaction_id,

@@ -1,11 +1,12 @@
 """What a customer file holds many of: orders, contracts, people, conversations; and how events change them."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Annotated, Any, ClassVar
 
 from pydantic import Field, TypeAdapter
 
+from services.customer.model.naming import normal_email, normal_name, normal_phone
 from shared.contracts import customer as said
 from shared.contracts.state import Part
 from shared.policy.approvals.approval import Approval
@@ -61,6 +62,11 @@ class Contact(Part):
 
     PERSON: ClassVar[bool] = True
     PRIVATE: ClassVar[frozenset[str]] = frozenset({"name", "post", "phone", "email"})
+    BLIND: ClassVar[Mapping[str, Callable[[str], str]]] = {
+        "name": normal_name,
+        "phone": normal_phone,
+        "email": normal_email,
+    }
     name: str | None = None
     post: str | None = None
     phone: str | None = None

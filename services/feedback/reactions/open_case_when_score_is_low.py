@@ -47,6 +47,6 @@ def reacting(policy: LowScore, identity: Identity) -> Reacting:
         def decide(state: Case | None, _scene: Scene) -> Sequence[Said]:
             return [] if state is not None else open_case(state, opening)
 
-        return Task(STORED, opening.case_id, decide)
+        return Task(STORED, opening.case_id, decide, person=opening.customer_id)
 
     return Reacting(NAME, SurveyResponded, react)

@@ -1,0 +1,38 @@
+"""Everything kept here about one customer, for the person it is about: access and copy (PIPL 44, 45)."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter
+
+from services.customer.desk import STORED, Desk
+from services.customer.views.customer_file import as_file, read_file
+from shared.contracts.envelope import Code
+from shared.plumbing.access import Permit, allowed
+from shared.plumbing.journal import Ledger
+
+Copying = Annotated[Permit, allowed("customer.export")]
+"""Only for who may see every file whole; the permit logs each reading."""
+
+
+def routes(ledger: Ledger, desk: Desk) -> APIRouter:
+    """GET /v1/customers/{customer_id}/personal-data."""
+    router = APIRouter(prefix="/v1/customers", tags=["privacy"])
+
+    @router.get("/{customer_id}/personal-data", summary="All that is kept about a customer; every copy is logged")
+    async def personal_data(customer_id: Code, permit: Copying) -> dict[str, Any]:
+        loaded, _ = await read_file(ledger, customer_id, permit)
+        parts: dict[str, list[dict[str, Any]]] = {}
+        for name, (collection, _) in STORED.state.PARTS.items():
+            documents = await ledger.database[collection].find({"owner": customer_id}).sort("_id", 1).to_list()
+            found = await ledger.read_parts(STORED, name, documents)
+            parts[name] = [
+                {"id": stored["_id"], **part.model_dump(mode="json", exclude_none=True)}
+                for stored, part in zip(documents, found, strict=True)
+            ]
+        return {
+            "customer": as_file(desk, loaded),
+            **parts,
+            "elsewhere": {"feedback": f"/v1/cases?customer={customer_id}"},
+        }
+
+    return router
