@@ -1,6 +1,7 @@
 """The feedback service, as one list: what it stores, hears, says and shows."""
 
 import functools
+import uuid
 from pathlib import Path
 
 import yaml
@@ -17,6 +18,7 @@ from services.feedback.commands import (
     respond_to_case,
     resume_case,
 )
+from services.feedback.model.deadlines import Deadlines
 from services.feedback.reactions import open_case_when_score_is_low
 from services.feedback.views import case_file
 from shared import policy
@@ -28,6 +30,7 @@ from shared.plumbing.listening import Hearing
 from shared.plumbing.reacting import Reaction
 from shared.plumbing.settings import Settings
 from shared.plumbing.speaking import Speaking
+from shared.plumbing.timers import TIMERS_EVERY_S, Timekeeper
 from shared.policy.low_score import LowScore
 
 PACKS = Path(policy.__file__).parent / "packs"
@@ -36,9 +39,7 @@ STEPS = (
     assign_case,
     respond_to_case,
     pause_case,
-    resume_case,
     resolve_case,
-    reopen_case,
     close_case,
 )
 
@@ -48,15 +49,19 @@ def build(settings: Settings) -> Service:
     speaking = Speaking("feedback", settings)
     ledger, identity = speaking.ledger, speaking.identity
     low_score = LowScore.model_validate(yaml.safe_load((PACKS / "low-score.yaml").read_text()))
+    deadlines = Deadlines(settings.read_policies(), settings.local_zone)
+    timekeeper = Timekeeper(ledger, case_file.STORED, deadlines.tell, uuid.uuid4().hex)
     desk = speaking.intake_desk([*open_case.understood(identity), *record_outside_step.understood(identity)])
     reaction = Reaction(
-        ledger, open_case_when_score_is_low.reacting(low_score, identity), settings.max_dead_letters_in_a_row
+        ledger, open_case_when_score_is_low.reacting(low_score, identity, deadlines), settings.max_dead_letters_in_a_row
     )
     intake, responses = intake_topic(settings.topic_prefix, "feedback"), events_topic(settings.topic_prefix, "survey")
     return speaking.service(
         description="Complaints, inquiries, suggestions and praise, from opening until they are closed.",
         routers=[
-            open_case.routes(ledger, identity),
+            open_case.routes(ledger, identity, deadlines),
+            resume_case.routes(ledger, deadlines),
+            reopen_case.routes(ledger, deadlines),
             *(step.routes(ledger) for step in STEPS),
             case_file.routes(ledger),
         ],
@@ -65,5 +70,6 @@ def build(settings: Settings) -> Service:
             Hearing(f"feedback-{open_case_when_score_is_low.NAME}", [responses], reaction),
         ],
         hears_types={intake: FEEDBACK_INTAKE, responses: (SurveyResponded,)},
-        prepare=[functools.partial(case_file.prepare, ledger)],
+        prepare=[functools.partial(case_file.prepare, ledger), timekeeper.prepare],
+        chores={TIMERS_EVERY_S: timekeeper.step},
     )

@@ -2,9 +2,24 @@
 
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import Field
+from pydantic import BaseModel, ConfigDict, Field
+from pydantic.alias_generators import to_camel
 
 from shared.contracts.envelope import Code, Dims, Event, Moment
+
+
+class Target(BaseModel):
+    """A deadline as it was set: `escalate_at` are the instants at which the next level is told that it is overdue."""
+
+    model_config = ConfigDict(
+        frozen=True, extra="ignore", alias_generator=to_camel, validate_by_name=True, validate_by_alias=True
+    )
+    warn_at: Moment
+    due_at: Moment
+    escalate_at: tuple[Moment, ...] = ()
+    business_minutes: int
+    calendar_version: Code
+    policy_version: Code
 
 
 class CaseEvent(Event):
@@ -25,6 +40,8 @@ class CaseOpened(CaseEvent):
     opened_at: Moment
     source_response_id: Code | None = None
     loop_id: Code | None = None
+    targets: dict[Code, Target] = {}
+    """Kind (acknowledge, respond, resolve) → by when, where a policy sets it."""
     dims: Dims = {}
 
 
@@ -84,6 +101,8 @@ class CaseResumed(CaseStep):
     """Work on it goes on; an outside desk's latest word of it, so that a pause earlier than that is over."""
 
     TYPE: ClassVar[str] = "manyi.case.resumed.v1"
+    targets: dict[Code, Target] = {}
+    """The deadlines that stood still meanwhile, as they run on."""
 
 
 class CaseResolved(CaseStep):
@@ -100,6 +119,7 @@ class CaseReopened(CaseStep):
 
     TYPE: ClassVar[str] = "manyi.case.reopened.v1"
     reason: Code | None = None
+    targets: dict[Code, Target] = {}
 
 
 class CaseClosed(CaseStep):
@@ -109,6 +129,28 @@ class CaseClosed(CaseStep):
     outcome: Code | None = None
     priority: Code | None = None
     sla_kept: bool | None = None
+
+
+class SlaWarned(CaseEvent):
+    """A deadline of a cycle is near. `business_minutes` is its whole length, `assignee` who is answerable."""
+
+    TYPE: ClassVar[str] = "manyi.sla.warned.v1"
+    timer_id: Code
+    kind: Code
+    cycle: Annotated[int, Field(ge=1)]
+    due_at: Moment
+    at: Moment
+    business_minutes: int
+    calendar_version: Code
+    assignee: Code | None = None
+
+
+class SlaBreached(SlaWarned):
+    """A deadline has passed: at `level` 0 just then; at each further level it is still open, and `role` is told."""
+
+    TYPE: ClassVar[str] = "manyi.sla.breached.v1"
+    level: Annotated[int, Field(ge=0)]
+    role: Code | None = None
 
 
 SAYS: tuple[type[Event], ...] = (
@@ -124,4 +166,6 @@ SAYS: tuple[type[Event], ...] = (
     CaseResolved,
     CaseReopened,
     CaseClosed,
+    SlaWarned,
+    SlaBreached,
 )

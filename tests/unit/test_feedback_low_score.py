@@ -17,6 +17,7 @@ from shared.contracts.survey import Answer, SurveyResponded
 from shared.plumbing.identity import Identity
 from shared.plumbing.reacting import Told
 from shared.policy.low_score import LowScore
+from tests.support.deadlines import deadlines
 
 NOW = datetime(2026, 3, 2, tzinfo=UTC)
 RULE = {"metric": "csat", "scale": [1, 5], "at_most": 2}
@@ -115,13 +116,14 @@ def responded(value: int) -> Told:
 
 
 def test_a_bad_answer_opens_a_case_that_carries_where_it_came_from() -> None:
-    reaction = reacting(pack(), Identity(bytes(32)))
+    reaction = reacting(pack(), Identity(bytes(32)), deadlines())
     assert reaction.react(responded(4), NOW) is None
     task = reaction.react(responded(3), NOW)
     assert task is not None
     (sentence,) = task.decide(None, Scene(NOW))
     event = sentence.event
     assert isinstance(event, said.ComplaintOpened)
+    assert set(event.targets) == {"acknowledge", "respond", "resolve"}
     assert (event.case_id, event.customer_id, event.source_response_id) == (task.subject, "k1", "r1")
     assert event.loop_id is not None
     assert event.dims == {

@@ -11,6 +11,7 @@ from pydantic.alias_generators import to_camel
 
 from services.feedback.commands.steps import Text
 from services.feedback.model.case import Case, Kind
+from services.feedback.model.deadlines import Deadlines
 from services.feedback.model.opening import Opening, open_case
 from services.feedback.views.case_file import STORED, CaseFile, as_case
 from shared.contracts import intake
@@ -89,7 +90,7 @@ def _customer(identity: Identity, source: str, customer: intake.Customer | None)
     return identity.customer(owner.source, owner.id)
 
 
-def routes(ledger: Ledger, identity: Identity) -> APIRouter:
+def routes(ledger: Ledger, identity: Identity, deadlines: Deadlines) -> APIRouter:
     """POST /v1/cases."""
     router = APIRouter(prefix="/v1/cases", tags=["cases"])
 
@@ -97,12 +98,13 @@ def routes(ledger: Ledger, identity: Identity) -> APIRouter:
         "", status_code=201, response_model=CaseFile, summary="Open a case", dependencies=[allowed("case.open")]
     )
     async def post_case(body: OpenCase, request: Annotated[Asked, Depends(asked)]) -> JSONResponse:
-        external_id = uuid.uuid4().hex
+        external_id, now = uuid.uuid4().hex, ledger.clock.now()
         opening = Opening(
             case_id=identity.of("case", OWN_SOURCE, external_id),
             source=OWN_SOURCE,
             external_id=external_id,
-            at=ledger.clock.now(),
+            at=now,
+            targets=deadlines.begun(now, body.priority),
             customer_id=body.customer_id or _customer(identity, OWN_SOURCE, body.customer),
             **body.model_dump(exclude={"customer", "customer_id"}),
         )

@@ -1,5 +1,7 @@
 """Reopen a case that was resolved or closed: another cycle of it."""
 
+from collections.abc import Sequence
+from datetime import datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Depends
@@ -7,8 +9,11 @@ from fastapi.responses import JSONResponse
 from pydantic import Field
 
 from services.feedback.commands.steps import Step, Text, take_step, written
+from services.feedback.model.case import Case
+from services.feedback.model.deadlines import Deadlines
 from services.feedback.model.own_desk import reopen
 from services.feedback.views.case_file import CaseFile
+from shared.contracts.decision import Said
 from shared.contracts.envelope import Code
 from shared.plumbing.access import allowed
 from shared.plumbing.commands import Asked, asked
@@ -22,7 +27,7 @@ class ReopenCase(Step):
     text: Text | None = None
 
 
-def routes(ledger: Ledger) -> APIRouter:
+def routes(ledger: Ledger, deadlines: Deadlines) -> APIRouter:
     """POST /v1/cases/{case_id}/reopen."""
     router = APIRouter(prefix="/v1/cases", tags=["steps"])
 
@@ -36,8 +41,10 @@ def routes(ledger: Ledger) -> APIRouter:
         case_id: Code, body: ReopenCase, request: Annotated[Asked, Depends(asked)]
     ) -> JSONResponse:
         words = written("reason", body.text)
-        return await take_step(
-            ledger, case_id, request, body, lambda state, at, by: reopen(state, at, by, body.reason, words)
-        )
+
+        def rule(state: Case | None, at: datetime, by: str) -> Sequence[Said]:
+            return reopen(state, at, by, body.reason, words, deadlines.begun)
+
+        return await take_step(ledger, case_id, request, body, rule)
 
     return router

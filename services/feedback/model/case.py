@@ -4,11 +4,13 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, computed_field
 
+from services.feedback.model.timers import begun, timers_after, told
 from shared.contracts import feedback as said
 from shared.contracts.envelope import Event
 from shared.contracts.state import Part, State
+from shared.policy.timers import Timer, soonest
 
 Kind = Literal["complaint", "inquiry", "suggestion", "praise"]
 Status = Literal[
@@ -96,6 +98,8 @@ class Case(State):
     loop_id: str | None = None
     dims: dict[str, str] = {}
     cycles: tuple[Cycle, ...] = (Cycle(number=1),)
+    timers: tuple[Timer, ...] = ()
+    """The deadlines that are still open, kept or not."""
     words: dict[str, Words] = {}
 
     @property
@@ -109,6 +113,12 @@ class Case(State):
         assigned = self.cycles[-1].assigned
         return None if assigned is None else assigned.assignee
 
+    @computed_field  # type: ignore[prop-decorator]
+    @property
+    def timer_at(self) -> datetime | None:
+        """When there is next something to tell of the deadlines; by it the due ones are found."""
+        return soonest(self.timers)
+
     def cycle(self, number: int) -> Cycle:
         """The cycle of that number, empty if nothing was told of it."""
         return next((one for one in self.cycles if one.number == number), Cycle(number=number))
@@ -120,6 +130,8 @@ def evolve(state: Case | None, event: Event, private: Mapping[str, Any]) -> Case
         return _opened(event, private)
     if state is None:
         raise ValueError(f"{event.TYPE} cannot be the first event of a case")
+    if isinstance(event, said.SlaWarned):
+        return state.model_copy(update={"timers": told(state.timers, event)})
     if not isinstance(event, said.CaseStep):
         raise TypeError(f"{event.TYPE} is not an event of a case")
     before = state.cycle(event.cycle)
@@ -128,7 +140,8 @@ def evolve(state: Case | None, event: Event, private: Mapping[str, Any]) -> Case
     changed = state.model_copy(
         update={"cycles": tuple(after), "words": {**state.words, **_words(private, event.at, event.by)}}
     )
-    return changed.model_copy(update={"status": _status(changed, event)})
+    timers = timers_after(state.timers, event) if state.desk == "own" else ()
+    return changed.model_copy(update={"status": _status(changed, event), "timers": timers})
 
 
 def _opened(event: said.CaseOpened, private: Mapping[str, Any]) -> Case:
@@ -140,6 +153,7 @@ def _opened(event: said.CaseOpened, private: Mapping[str, Any]) -> Case:
             "kind": KINDS[type(event)],
             "source": event.dims["source"],
             "words": _words(private, event.opened_at, None),
+            "timers": begun(event.targets, 1),
         }
     )
 

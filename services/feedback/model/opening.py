@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict
 
 from services.feedback.model.case import KINDS, Case, Kind
 from shared.contracts.decision import NotFound, Refusal, Said
+from shared.contracts.feedback import Target
 
 OPENINGS = {kind: event for event, kind in KINDS.items()}
 
@@ -42,6 +43,7 @@ class Opening(BaseModel):
     source_response_id: str | None = None
     loop_id: str | None = None
     policy_version: str | None = None
+    targets: Mapping[str, Target] = {}
 
 
 def open_case(state: Case | None, opening: Opening) -> list[Said]:
@@ -60,6 +62,7 @@ def open_case(state: Case | None, opening: Opening) -> list[Said]:
             "desk",
             "source_response_id",
             "loop_id",
+            "targets",
         }
     )
     event = OPENINGS[opening.kind](opened_at=opening.at, dims=_dims(opening), **told)

@@ -1,6 +1,6 @@
 """Rules: the workflow of our own desk (DOMAIN E2). Every step needs the one before it; `by` is who took it."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 
 from services.feedback.model.case import Case, Status
@@ -8,6 +8,8 @@ from services.feedback.model.opening import CaseUnknown
 from shared.contracts import feedback as said
 from shared.contracts.decision import Invalid, Refusal, Said
 
+Resumed = Callable[[Case, datetime], Mapping[str, said.Target]]
+Begun = Callable[[datetime, str | None], Mapping[str, said.Target]]
 DONE: frozenset[Status] = frozenset({"resolved", "closed"})
 
 
@@ -80,12 +82,13 @@ def pause(state: Case | None, at: datetime, by: str, reason: str) -> list[Said]:
     return [Said(said.CasePaused(case_id=case.case_id, cycle=_cycle(case), at=at, by=by, reason=reason), at)]
 
 
-def resume(state: Case | None, at: datetime, by: str) -> list[Said]:
-    """Go on after waiting for the customer."""
+def resume(state: Case | None, at: datetime, by: str, deadlines: Resumed = lambda _case, _at: {}) -> list[Said]:
+    """Go on after waiting for the customer; `deadlines` tells how the timers run on."""
     case = _ours(state)
     if case.status != "waiting_customer":
         raise CaseNotPaused("this case does not wait for the customer; only a paused case is resumed")
-    return [Said(said.CaseResumed(case_id=case.case_id, cycle=_cycle(case), at=at, by=by), at)]
+    targets = dict(deadlines(case, at))
+    return [Said(said.CaseResumed(case_id=case.case_id, cycle=_cycle(case), at=at, by=by, targets=targets), at)]
 
 
 def resolve(
@@ -105,12 +108,22 @@ def resolve(
     return [Said(event, at, {"words": words})]
 
 
-def reopen(state: Case | None, at: datetime, by: str, reason: str | None, words: Mapping[str, object]) -> list[Said]:
-    """Begin another cycle of a case that was thought to be done (METRICS D15)."""
+def reopen(
+    state: Case | None,
+    at: datetime,
+    by: str,
+    reason: str | None,
+    words: Mapping[str, object],
+    deadlines: Begun = lambda _at, _priority: {},
+) -> list[Said]:
+    """Begin another cycle of a case that was thought to be done (METRICS D15), with deadlines of its own."""
     case = _ours(state)
     if case.status not in DONE:
         raise CaseNotResolved("this case is still open; only a resolved or closed case is reopened")
-    event = said.CaseReopened(case_id=case.case_id, cycle=_cycle(case) + 1, at=at, by=by, reason=reason)
+    targets = dict(deadlines(at, case.priority))
+    event = said.CaseReopened(
+        case_id=case.case_id, cycle=_cycle(case) + 1, at=at, by=by, reason=reason, targets=targets
+    )
     return [Said(event, at, {"words": words} if words else {})]
 
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from services.feedback.model.case import Case
+from services.feedback.model.deadlines import Deadlines
 from services.feedback.model.opening import Opening, open_case
 from services.feedback.views.case_file import STORED
 from shared.contracts.decision import Said, Scene
@@ -20,8 +21,8 @@ NAME = "open-case-when-score-is-low"
 SURVEY = "manyi/survey"
 
 
-def reacting(policy: LowScore, identity: Identity) -> Reacting:
-    """The reaction, under this policy."""
+def reacting(policy: LowScore, identity: Identity, deadlines: Deadlines) -> Reacting:
+    """The reaction, under these policies."""
 
     def react(told: Told, now: datetime) -> Task[Case] | None:
         response: SurveyResponded = told.event
@@ -42,6 +43,7 @@ def reacting(policy: LowScore, identity: Identity) -> Reacting:
             source_response_id=response.response_id,
             loop_id=identity.of("loop", SURVEY, response.response_id),
             policy_version=version.version,
+            targets=deadlines.begun(now, None),
         )
 
         def decide(state: Case | None, _scene: Scene) -> Sequence[Said]:

@@ -15,6 +15,7 @@ from shared.plumbing.journal import OWNER, Aggregate, Ledger, Loaded
 from shared.policy.permission import masking
 from shared.policy.permission.masking import masked
 from shared.policy.permission.table import Fields
+from shared.policy.timers import Timer
 
 STORED = Aggregate("cases", Case, evolve, lambda state: state.key, owner=lambda state: state.assignee)
 MAX_PAGE = 200
@@ -43,6 +44,16 @@ class ShownCycle(Shown):
     sla_kept: bool | None = None
 
 
+class ShownDeadline(Shown):
+    """An open deadline; `stopped` while it stands still, `told` counts what was told of it (warning, due, overdue)."""
+
+    kind: str
+    due_at: Moment
+    warn_at: Moment
+    stopped: bool
+    told: int
+
+
 class CaseFile(Shown):
     """The head of a case; `version` counts its events. What was written is at `/v1/cases/{caseId}/text`."""
 
@@ -65,6 +76,7 @@ class CaseFile(Shown):
     dims: dict[str, str] = {}
     cycle: int
     cycles: list[ShownCycle]
+    deadlines: list[ShownDeadline] = []
 
 
 class CasePage(Shown):
@@ -108,13 +120,19 @@ def as_case(loaded: Loaded[Case]) -> dict[str, Any]:
         raise ValueError("a case that does not exist cannot be shown")
     shown = CaseFile.model_validate(
         {
-            **state.model_dump(exclude={"cycles", "words"}),
+            **state.model_dump(exclude={"cycles", "words", "timers"}),
             "version": loaded.version,
             "cycle": state.cycles[-1].number,
             "cycles": [_cycle(one.model_dump()) for one in state.cycles],
+            "deadlines": [_deadline(one) for one in state.timers],
         }
     )
     return shown.model_dump(mode="json", by_alias=True, exclude_none=True)
+
+
+def _deadline(timer: Timer) -> dict[str, Any]:
+    instants = {"due_at": timer.target.due_at, "warn_at": timer.target.warn_at}
+    return {"kind": timer.kind, "told": timer.told, "stopped": timer.stopped_at is not None, **instants}
 
 
 def _cycle(told: dict[str, Any]) -> dict[str, Any]:

@@ -1,0 +1,71 @@
+"""Firing what is due: the hands of the clock, for every state that carries timers (`timer_at`).
+
+The timers themselves are in the states, so a firing is a command like any other: decided on the state as it is, written
+with its events in one transaction, and refused by the state's version when somebody else was first. The lease only
+keeps several processes from doing the same work.
+"""
+
+from collections.abc import Callable, Sequence
+from datetime import timedelta
+from typing import Generic, TypeVar
+
+from pymongo.errors import DuplicateKeyError
+
+from shared.contracts.decision import Said, Scene
+from shared.contracts.state import State
+from shared.plumbing.commands import perform
+from shared.plumbing.journal import Aggregate, Cause, Ledger, Stale, Task
+
+S = TypeVar("S", bound=State)
+FIRED_AT_ONCE = 200
+LEASE = timedelta(seconds=30)
+TIMERS_EVERY_S = 1.0
+
+
+class Timekeeper(Generic[S]):
+    """Asks the rule about every state whose `timer_at` has come. `holder` names this process in the lease."""
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        aggregate: Aggregate[S],
+        rule: Callable[[S | None, Scene], Sequence[Said]],
+        holder: str,
+    ) -> None:
+        self._ledger = ledger
+        self._aggregate = aggregate
+        self._rule = rule
+        self._holder = holder
+
+    async def prepare(self) -> None:
+        """The index by which the next ones are found; safe to repeat."""
+        await self._ledger.database[self._aggregate.collection].create_index(
+            "timer_at", partialFilterExpression={"timer_at": {"$type": "date"}}
+        )
+
+    async def step(self) -> int:
+        """Chore: fire what has come by the ledger's clock; answers how many states were looked at."""
+        if not await self._leased():
+            return 0
+        come = {"timer_at": {"$lte": self._ledger.clock.now()}}
+        cursor = self._ledger.database[self._aggregate.collection].find(come, {"_id": 1}).sort("timer_at", 1)
+        found = await cursor.limit(FIRED_AT_ONCE).to_list()
+        for document in found:
+            try:
+                await perform(self._ledger, [Task(self._aggregate, document["_id"], self._rule)], Cause("time"))
+            except Stale:  # somebody is busy with it: the next step looks again
+                continue
+        return len(found)
+
+    async def _leased(self) -> bool:
+        now = self._ledger.clock.now()
+        mine = {
+            "_id": f"timers-{self._aggregate.collection}",
+            "$or": [{"until": {"$lte": now}}, {"holder": self._holder}],
+        }
+        taken = {"$set": {"holder": self._holder, "until": now + LEASE}}
+        try:
+            await self._ledger.database["leases"].update_one(mine, taken, upsert=True)
+        except DuplicateKeyError:
+            return False
+        return True
