@@ -30,6 +30,7 @@ COMMANDS = {
     "status": ("deploy.cli.status", "status", RUN),
     "logs": ("deploy.cli.logs", "logs", RUN),
     "dead-letters": ("deploy.cli.dead_letters", "dead_letters", RUN),
+    "audit": ("deploy.cli.audit", "audit", RUN),
     "token": ("deploy.cli.token", "token", RUN),
     "serve": ("deploy.cli.serve", "serve", RUN),
     "keys": ("deploy.cli.keys", "keys", RUN),

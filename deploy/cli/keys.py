@@ -27,7 +27,7 @@ DataOption = Annotated[
 @keys.command()
 def rotate(data: DataOption = None) -> None:
     """Make a new master key, give it to the running services, and wrap every person's key with it."""
-    path, mongo = _place(data)
+    path, mongo = place(data)
     held = json.loads(path.read_text())
     new = secrets.token_hex(32)
     others = held.get("other_master_keys", [])
@@ -46,11 +46,11 @@ def rotate(data: DataOption = None) -> None:
 @keys.command()
 def rewrap(data: DataOption = None) -> None:
     """Wrap every person's key with the master key in force, after it was changed by hand."""
-    path, mongo = _place(data)
+    path, mongo = place(data)
     err.print(f"{_rewrap(path, mongo)} keys of persons were wrapped anew.")
 
 
-def _place(data: Path | None) -> tuple[Path, str]:
+def place(data: Path | None) -> tuple[Path, str]:
     """The key file and the database, as named in the environment or as the running system has them."""
     file, mongo = os.environ.get("MANYI_KEYS_FILE"), os.environ.get("MANYI_MONGO")
     if data is None and file and mongo:

@@ -11,6 +11,7 @@ from services.reporting.watermarks import Watermarks
 from shared.contracts.catalogue import CATALOGUE, dead_letters_topic, events_topic, watermarks_topic
 from shared.plumbing import dead_letter_routes
 from shared.plumbing.app import Service
+from shared.plumbing.audit.trail import open_audit
 from shared.plumbing.clock import SystemClock
 from shared.plumbing.committer import BatchCommitter
 from shared.plumbing.counting import UNPROJECTED, Counter
@@ -65,6 +66,7 @@ def build(settings: Settings) -> Service:
         countings[definition.label] = Counting(catalogue, MongoShelves(client, database, name=definition.set_name))
     office = Office(countings, cuts)
     newsroom = Newsroom(NewsStream(database, [definition.set_name for definition in definitions()]))
+    audit = open_audit(settings, database, clock, "reporting")
     recounting = Recounting(database, recounts)
     keyring = open_keyring(client, settings, seal)
     letters = DeadLetters(database, keyring, clock, "reporting", dict.fromkeys(topics, recounting))
@@ -85,6 +87,7 @@ def build(settings: Settings) -> Service:
         settings=settings,
         client=client,
         database=database,
+        audit=audit,
         description="Satisfaction, complaint, churn and repurchase numbers, exact and as of any day.",
         routers=[
             metric_list.routes(office),
@@ -113,7 +116,7 @@ def build(settings: Settings) -> Service:
             watermarks_topic=marks_topic,
             service="reporting",
         ),
-        prepare=prepare,
+        prepare=[audit.prepare, *prepare],
         chores={LOOK_AT_LOGS_EVERY_S: look_at_logs, LOOK_AT_KEYS_EVERY_S: seal.look_again},
         parked=parked,
         waiting=waiting,

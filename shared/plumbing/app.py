@@ -26,6 +26,9 @@ from shared.plumbing.access import allowed, everyone
 from shared.plumbing.access.doors import Withholding, gate
 from shared.plumbing.access.guard import guard_for
 from shared.plumbing.asyncapi import describe
+from shared.plumbing.audit import routes as audit_routes
+from shared.plumbing.audit.checkpoints import Checkpoints
+from shared.plumbing.audit.trail import Audit
 from shared.plumbing.database import Client, Database
 from shared.plumbing.listening import Hearing, listen
 from shared.plumbing.problems import PROBLEM_RESPONSES, StrictBodies, answer_problems
@@ -40,6 +43,7 @@ VERSION = "0.1.0"
 GAUGE_EVERY_S = 5.0
 MOST_SHOWN = 20
 """Parked and early records that health names one by one."""
+CHECKPOINT_EVERY_S = 10.0
 LAG_WITHIN_S = 3.0
 """The client would wait for a broker that is away; health answers without its number instead."""
 log = logger("app")
@@ -63,6 +67,8 @@ class Service:
     """Run once before HTTP answers: indexes and the like; must be safe to repeat."""
     chores: dict[float, Callable[[], Awaitable[object]]] = field(default_factory=dict)
     """Seconds between two runs → what to run in the background."""
+    audit: Audit | None = None
+    """What its callers read and were denied, and how far the chains of its journal go."""
     parked: Callable[[], Awaitable[int]] | None = None
     """How many records wait for a missing revision."""
     waiting: Callable[[int], Awaitable[list[dict[str, Any]]]] | None = None
@@ -91,6 +97,8 @@ class Running:
                 instance=service.settings.instance,
             )
         self.listening = not service.hearings
+        folder = service.settings.checkpoints
+        self.checkpoints = None if service.audit is None or folder is None else Checkpoints(service.audit, folder)
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def start(self) -> None:
@@ -108,6 +116,8 @@ class Running:
             watch = partial(watch_relay, self.service.relay, self.service.client, stuck_after_s)
             self._spawn(self._repeat(look_every(stuck_after_s), watch))
         self._spawn(self._repeat(GAUGE_EVERY_S, self._gauge))
+        if self.checkpoints is not None:
+            self._spawn(self._repeat(CHECKPOINT_EVERY_S, self.checkpoints.write))
 
     async def stop(self) -> None:
         for hearing in self.service.hearings:
@@ -116,6 +126,9 @@ class Running:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self.broker.stop()
+        if self.checkpoints is not None:
+            with contextlib.suppress(OSError):
+                await self.checkpoints.write()
         if self.service.relay is not None:
             with contextlib.suppress(PyMongoError):
                 await self.service.relay.release()
@@ -226,13 +239,15 @@ def application(service: Service) -> FastAPI:
     )
     app.state.guard = guard_for(service.name, service.settings)
     app.state.stopping = lambda: False
+    app.state.audit = service.audit
     answer_problems(app)
     app.add_middleware(StrictBodies, max_bytes=service.settings.max_body_bytes)
     app.add_middleware(Withholding)
     app.add_middleware(Correlated)
     guarded = [Depends(gate)]
     app.include_router(_operations(running), dependencies=guarded)
-    for router in service.routers:
+    audited = [] if service.audit is None else [audit_routes.routes(service.database)]
+    for router in (*service.routers, *audited):
         app.include_router(router, responses=PROBLEM_RESPONSES, dependencies=guarded)
     return app
 

@@ -35,6 +35,12 @@ class Asked:
     permit: Permit | None = None
     """Asked about the subject as it stands before the command is decided; None where a rule runs without a caller."""
 
+    @property
+    def cause(self) -> Cause:
+        """Who brings about what is decided, and by which right."""
+        right = None if self.permit is None else self.permit.right
+        return Cause(self.actor, self.correlation, None, self.traceparent, right)
+
 
 async def asked(
     request: Request,
@@ -115,10 +121,11 @@ async def carry_out(
             permit.decided = True  # when it was first answered, and it is this caller's own
         return JSONResponse(body, kept["status"], headers={"Idempotency-Replayed": "true"})
 
-    cause = Cause(request.actor, request.correlation, None, request.traceparent)
     if ledger.groups is None:
         ledger.groups = Groups(ledger)
-    answer: JSONResponse = await ledger.groups.record(Wish(task, cause, allow, finish, again, request.key, also))
+    answer: JSONResponse = await ledger.groups.record(
+        Wish(task, request.cause, allow, finish, again, request.key, also)
+    )
     return answer
 
 

@@ -22,6 +22,7 @@ from shared.contracts.decision import Invalid, Said, Scene
 from shared.contracts.envelope import Event, moment_text
 from shared.contracts.state import Part, State
 from shared.plumbing.abandoned import Abandoned
+from shared.plumbing.audit.chains import Chains, journal_content
 from shared.plumbing.clock import Clock
 from shared.plumbing.crashing import point
 from shared.plumbing.database import MAJORITY, SNAPSHOT, Client, Database, Document, Session
@@ -96,6 +97,8 @@ class Cause:
     correlation: str | None = None
     causation: str | None = None
     traceparent: str | None = None
+    right: Mapping[str, str] | None = None
+    """By which right it was done, for the audit: actor, action, version of the roles table."""
 
 
 class Stale(Exception):
@@ -158,6 +161,8 @@ class Ledger:
         self.clock = clock
         self.source = f"manyi/{service}"
         self._abandoned = Abandoned(client)
+        self.chains: Chains | None = None
+        """Where every event of a commit gets its place in the audit."""
         self.groups: Groups | None = None
         """Where this process's commands gather for their common transactions; made by the first of them."""
 
@@ -174,6 +179,9 @@ class Ledger:
             )
         await self.database["journal"].create_index([("subject", 1), ("revision", 1)], unique=True)
         await self.database["journal"].create_index("recorded")
+        await self.database["journal"].create_index(
+            [("link.actor", 1), ("recorded", -1)], partialFilterExpression={"link.actor": {"$exists": True}}
+        )
 
     async def load(self, draft: Draft, tasks: Sequence[Task[Any]]) -> None:
         """Read every state the tasks need into the draft: one `find` for each collection.
@@ -318,6 +326,8 @@ class Ledger:
             "recorded": recorded,
             "event": text.decode(),
         }
+        if cause.right is not None:
+            record["link"] = dict(cause.right)
         return Loaded(state, revision, key, recorded), record
 
     async def commit(self, draft: Draft) -> None:
@@ -326,6 +336,16 @@ class Ledger:
         Raises Stale when another writer was first (nothing was written then), ConnectionFailure when the database
         cannot be reached, OutcomeUnknown when it cannot be told whether the commit landed.
         """
+        if self.chains is None or not draft.journal:
+            await self._commit(draft)
+            return
+        with self.chains.one(rewind=Stale) as chain:
+            for record in draft.journal:
+                right = record.get("link", {})
+                record["link"] = {**right, **chain.link(journal_content(record))}
+            await self._commit(draft)
+
+    async def _commit(self, draft: Draft) -> None:
         hidden = list(draft.hidden)
         writes = self._writes(draft, hidden)
         if not writes:

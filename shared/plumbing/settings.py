@@ -81,6 +81,14 @@ class Settings(BaseSettings):
     teams_file: Path | None = None
     """Teams and their members, for rights that reach a team's rows; unset: nobody has team-mates."""
 
+    audit_dir: Path | None = None
+    """Where signed checkpoints of the audit go; unset: `audit` beside the key file."""
+
+    @property
+    def checkpoints(self) -> Path | None:
+        """The directory of the audit's checkpoints."""
+        return self.audit_dir or (None if self.keys_file is None else self.keys_file.parent / "audit")
+
     @model_validator(mode="after")
     def _authentication_is_whole(self) -> Self:
         given = [self.oidc_issuer, self.oidc_audience, self.jwks]

@@ -12,6 +12,7 @@ from shared.contracts.catalogue import dead_letters_topic, events_topic, waterma
 from shared.plumbing import dead_letter_routes
 from shared.plumbing.access import allowed
 from shared.plumbing.app import Service
+from shared.plumbing.audit.trail import open_audit
 from shared.plumbing.clock import SystemClock
 from shared.plumbing.cloudevents import read_http
 from shared.plumbing.commands import prepare_commands
@@ -42,6 +43,8 @@ class Speaking:
         self.seal = ServiceSeal(settings)
         self.keyring = open_keyring(self.client, settings, self.seal)
         self.ledger = Ledger(self.client, self.database, self.keyring, self.clock, name)
+        self.audit = open_audit(settings, self.database, self.clock, name)
+        self.ledger.chains = self.audit.journal
         self.relay = Relay(
             self.client,
             self.database,
@@ -78,6 +81,7 @@ class Speaking:
         """All of it as a runnable service."""
         ready: list[Callable[[], Awaitable[None]]] = [
             self.ledger.prepare,
+            self.audit.prepare,
             functools.partial(prepare_commands, self.ledger),
             functools.partial(prepare_quarantine, self.database),
             *prepare,
@@ -106,6 +110,7 @@ class Speaking:
             hearings=hearings,
             hears_types=hears_types,
             relay=self.relay,
+            audit=self.audit,
             prepare=ready,
             chores=repeated,
             waiting=None if self._desk is None else self._desk.early,

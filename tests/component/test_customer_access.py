@@ -10,6 +10,9 @@ from services.customer.main import build
 from services.customer.model.customer import PERSONAL, Customer
 from services.customer.model.parts import Contact, Interaction
 from services.customer.views.customer_file import MASKS
+from shared.plumbing.audit.trail import open_audit
+from shared.plumbing.audit.verify import verify
+from shared.plumbing.clock import SystemClock
 from tests.support.issuer import Issuer
 from tests.support.service import Running, running, settings_for
 from tests.support.stack import Namespace, RealStack
@@ -84,6 +87,50 @@ async def test_one_callers_idempotency_key_does_not_open_anothers_answer(custome
     ]
     assert ["idempotency-replayed" in answer.headers for answer in answers] == [False, True, False]
     assert answers[0].json() == answers[1].json() != answers[2].json()
+
+
+@pytest.mark.policy("S0-05")
+@pytest.mark.policy("S0-33")
+@pytest.mark.policy("S0-37")
+async def test_the_audit_tells_who_did_read_and_was_denied_what_and_shows_a_changed_event(
+    customer: Running, issuer: Issuer
+) -> None:
+    owner, stranger = issuer.bearer("u-1", "specialist"), issuer.bearer("u-2", "specialist")
+    opened = (await customer.client.post("/v1/customers", json=FANG, headers=owner)).json()["customerId"]
+    await customer.client.get(f"/v1/customers/{opened}", headers=owner)
+    await customer.client.get("/v1/customers", headers=owner)
+    await customer.client.get(f"/v1/customers/{opened}", headers=stranger)
+    await customer.client.get("/v1/health", headers=issuer.bearer("u-3", "nobody"))
+
+    auditor = issuer.bearer("u-9", "auditor")
+    told = (await customer.client.get("/v1/audit", params={"object": opened}, headers=auditor)).json()
+    assert [(line["actor"], line["action"], line["decision"]) for line in reversed(told)] == [
+        ("u-1", "customer.create", "done"),
+        ("u-1", "customer.read", "read"),
+        ("u-1", "customer.read", "read"),
+        ("u-2", "customer.read", "denied"),
+    ]
+    assert {line["roles"] for line in told} == {"roles/1"}
+    assert told[0]["reason"] == "out-of-scope"
+    everything = (await customer.client.get("/v1/audit", headers=auditor)).json()
+    assert ("u-3", "operations.read", "denied") in [
+        (one["actor"], one["action"], one["decision"]) for one in everything
+    ]
+    assert (await customer.client.get("/v1/audit", params={"actor": "u-1"}, headers=stranger)).json() == []
+    own = (await customer.client.get("/v1/audit", params={"actor": "u-1"}, headers=owner)).json()
+    assert len(own) == 3
+
+    database = customer.service.database
+    kept = str(await database["audit"].find().to_list())
+    assert not [value for value in (FANG["name"], FANG["phone"], FANG["needs"]) if value in kept]
+    keys = open_audit(customer.service.settings, database, SystemClock(), "customer").keys
+    assert (await verify(database, keys, None)).findings == []
+    record = await database["journal"].find_one({"subject": opened})
+    assert record is not None
+    forged = record["event"].replace('"u-1"', '"u-2"')
+    await database["journal"].update_one({"_id": record["_id"]}, {"$set": {"event": forged}})
+    (finding,) = (await verify(database, keys, None)).findings
+    assert (finding.kind, finding.where) == ("edited", f"journal {record['_id']}")
 
 
 def test_every_personal_field_has_a_mask() -> None:

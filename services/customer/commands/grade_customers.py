@@ -20,7 +20,7 @@ from shared.contracts.decision import Said, Scene
 from shared.contracts.envelope import Code
 from shared.plumbing.access import allowed
 from shared.plumbing.commands import Asked, asked, carry_out, perform
-from shared.plumbing.journal import Cause, Ledger, Task
+from shared.plumbing.journal import Ledger, Task
 from shared.policy.approvals.acting import Acting
 
 WINDOW = timedelta(days=365)
@@ -56,9 +56,8 @@ def routes(ledger: Ledger, desk: Desk) -> APIRouter:
         grades = Grades.of(desk.policies, desk.day(now))
         scores = rfm(await _bought(ledger, now))
         tasks = [_task(customer_id, one, grades) for customer_id, one in sorted(scores.items())]
-        cause = Cause(request.actor, request.correlation, None, request.traceparent)
         for first in range(0, len(tasks), AT_ONCE):
-            await perform(ledger, tasks[first : first + AT_ONCE], cause)
+            await perform(ledger, tasks[first : first + AT_ONCE], request.cause)
         return Graded(scored=len(tasks))
 
     @router.post(

@@ -10,14 +10,18 @@ import structlog
 from fastapi import Depends, Request
 from fastapi.routing import APIRoute
 from fastapi.security import HTTPBearer
+from pymongo.errors import PyMongoError
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from shared.plumbing.access.guard import Guard
 from shared.plumbing.access.permit import Permit
+from shared.plumbing.audit.trail import Audit
 from shared.plumbing.problems import Problem, answer
+from shared.plumbing.telemetry import logger
 from shared.policy.permission.decision import Caller
 
 _bearer = HTTPBearer(auto_error=False, scheme_name="token", description="A JWT of the configured issuer.")
+log = logger("access")
 EVERYONE = "everyone"
 """Declared by the few routes that need no token."""
 
@@ -74,11 +78,10 @@ async def gate(request: Request) -> None:
             detail = "This route declares no permission and is closed: tell the people who run this installation."
             raise Problem(403, "undeclared", "Closed", detail)
         return
-    permit = guard.permit(who, door.action, door.topic)
+    permit = request.state.permit = guard.permit(who, door.action, door.topic, request.state.correlation)
     permit.enter()
     if not door.rows:
         permit.whole()
-    request.state.permit = permit
 
 
 async def caller(request: Request) -> Caller:
@@ -88,7 +91,8 @@ async def caller(request: Request) -> Caller:
 
 
 class Withholding:
-    """ASGI middleware: what a route answers without having asked its Permit about any row stays inside."""
+    """ASGI middleware: no answer leaves before the audit keeps what must be told of it, nor one of a route that has not
+    asked its Permit about any row."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -98,12 +102,27 @@ class Withholding:
 
         async def checked(message: Message) -> None:
             nonlocal withheld
-            if message["type"] == "http.response.start" and message["status"] < 400:
-                permit: Permit | None = scope.get("state", {}).get("permit")
-                if permit is not None and not permit.decided:
+            permit: Permit | None = scope.get("state", {}).get("permit")
+            if message["type"] == "http.response.start" and permit is not None:
+                instead: Problem | None = permit.withhold() if message["status"] < 400 and not permit.decided else None
+                instead = await _kept(scope["app"].state.audit, permit) or instead
+                if instead is not None:
                     withheld = True
-                    await answer(permit.withhold())(scope, receive, send)
+                    await answer(instead)(scope, receive, send)
             if not withheld:
                 await send(message)
 
         await self._app(scope, receive, checked)
+
+
+async def _kept(audit: Audit | None, permit: Permit) -> Problem | None:
+    """Keep what must be told; the problem to answer when that is not possible."""
+    if audit is None or not permit.lines:
+        return None
+    try:
+        await audit.append(permit.lines)
+    except PyMongoError as error:
+        log.error("the audit cannot be written, the answer is withheld", error=type(error).__name__)  # noqa: TRY400
+        detail = "What you asked for must be audited, and that is not possible now; try again later."
+        return Problem(503, "audit-unavailable", "Audit unavailable", detail)
+    return None

@@ -57,11 +57,12 @@ class Guard:
             detail = "The token issuer's keys cannot be read; try again later."
             raise Problem(503, "issuer-unavailable", "Issuer unavailable", detail) from error
 
-    def permit(self, who: Caller, action: str, topic: str) -> Permit:
+    def permit(self, who: Caller, action: str, topic: str, correlation: str) -> Permit:
         """What this caller may do with this action now."""
         now = self._clock.now()
         table = self._roles.in_force(now.date())
-        return Permit(Question(table, self._organisation, who, action, now, f"{self._service}-{topic}"))
+        question = Question(table, self._organisation, who, action, now, f"{self._service}-{topic}")
+        return Permit(question, correlation)
 
 
 def guard_for(service: str, settings: Settings) -> Guard:

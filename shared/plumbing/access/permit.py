@@ -28,10 +28,13 @@ class Forbidden(Problem):
 
 
 class Permit:
-    """One caller's right to one action during one request. Every denial is logged, and every reading that must be."""
+    """One caller's right to one action during one request. Every denial is audited, and every reading that must be."""
 
-    def __init__(self, question: Question) -> None:
+    def __init__(self, question: Question, correlation: str) -> None:
         self._question = question
+        self._correlation = correlation
+        self.lines: list[dict[str, Any]] = []
+        """What the audit must keep before the answer leaves."""
         self.decided = False
         """Whether any row, list or the whole was decided on; an answer without that must not leave."""
 
@@ -39,6 +42,12 @@ class Permit:
     def caller(self) -> Caller:
         """Who asks."""
         return self._question.caller
+
+    @property
+    def right(self) -> dict[str, str]:
+        """By which right something is done."""
+        question = self._question
+        return {"actor": question.caller.subject, "action": question.action, "roles": question.table.version}
 
     def enter(self) -> None:
         """Raises Forbidden when no row at all could be permitted."""
@@ -61,7 +70,7 @@ class Permit:
         objects = () if facts.id is None else (facts.id,)
         if isinstance(decision, Denied):
             raise self._forbidden(decision, objects)
-        self._read(objects)
+        self.read(objects, decision.fields)
         return decision.fields
 
     def page(self, rows: Sequence[Facts]) -> list[Fields]:
@@ -70,8 +79,9 @@ class Permit:
         for denied in decisions:
             if isinstance(denied, Denied):
                 raise self._forbidden(denied, ())
-        self._read(tuple(facts.id for facts in rows if facts.id is not None))
-        return [decision.fields for decision in decisions if isinstance(decision, Allowed)]
+        shown = [decision.fields for decision in decisions if isinstance(decision, Allowed)]
+        self.read(tuple(facts.id for facts in rows if facts.id is not None), "+".join(sorted(set(shown))))
+        return shown
 
     def where(self, owner: str = OWNER) -> dict[str, Any]:
         """The rows of a list that are within reach, as a MongoDB filter; `owner` names the field with the owner."""
@@ -86,12 +96,19 @@ class Permit:
         """The refusal of a route that promised to decide about rows and did not."""
         return self._forbidden(Denied("out-of-scope"), ())
 
-    def _read(self, objects: tuple[str, ...]) -> None:
+    def read(self, objects: tuple[str, ...], fields: str) -> None:
+        """Have the audit tell that these were shown, if this action is one that is told of."""
         if objects and self._question.logged:
-            log.info("read", actor=self.caller.subject, action=self._question.action, objects=objects)
+            self._note("read", objects, fields=fields)
+
+    def _note(self, decision: str, objects: tuple[str, ...], **more: str) -> None:
+        line = {"decision": decision, "objects": list(objects), "correlation": self._correlation, **more}
+        if {**self.right, **line} not in self.lines:  # a lost race has the same decided again
+            self.lines.append({**self.right, **line})
 
     def _forbidden(self, denied: Denied, objects: tuple[str, ...]) -> Forbidden:
         log.warning(
             "denied", actor=self.caller.subject, action=self._question.action, objects=objects, reason=denied.reason
         )
+        self._note("denied", objects, reason=denied.reason)
         return Forbidden(self._question.action, denied)
