@@ -24,6 +24,7 @@ from pymongo.errors import PyMongoError
 
 from shared.plumbing.access import allowed, everyone
 from shared.plumbing.access.doors import Withholding, gate
+from shared.plumbing.access.grants import GrantBook
 from shared.plumbing.access.guard import guard_for
 from shared.plumbing.asyncapi import describe
 from shared.plumbing.audit import routes as audit_routes
@@ -67,6 +68,7 @@ class Service:
     """Run once before HTTP answers: indexes and the like; must be safe to repeat."""
     chores: dict[float, Callable[[], Awaitable[object]]] = field(default_factory=dict)
     """Seconds between two runs → what to run in the background."""
+    grants: GrantBook | None = None
     audit: Audit | None = None
     """What its callers read and were denied, and how far the chains of its journal go."""
     parked: Callable[[], Awaitable[int]] | None = None
@@ -237,7 +239,7 @@ def application(service: Service) -> FastAPI:
         description=service.description,
         lifespan=lifespan,
     )
-    app.state.guard = guard_for(service.name, service.settings)
+    app.state.guard = guard_for(service.name, service.settings, service.grants)
     app.state.stopping = lambda: False
     app.state.audit = service.audit
     answer_problems(app)

@@ -10,7 +10,8 @@ from pydantic import BaseModel
 
 from shared.contracts.catalogue import dead_letters_topic, events_topic, watermarks_topic
 from shared.plumbing import dead_letter_routes
-from shared.plumbing.access import allowed
+from shared.plumbing.access import allowed, grant_routes
+from shared.plumbing.access.grants import GrantBook
 from shared.plumbing.app import Service
 from shared.plumbing.audit.trail import open_audit
 from shared.plumbing.clock import SystemClock
@@ -45,6 +46,7 @@ class Speaking:
         self.ledger = Ledger(self.client, self.database, self.keyring, self.clock, name)
         self.audit = open_audit(settings, self.database, self.clock, name)
         self.ledger.chains = self.audit.journal
+        self.grants = GrantBook(self.database)
         self.relay = Relay(
             self.client,
             self.database,
@@ -82,6 +84,7 @@ class Speaking:
         ready: list[Callable[[], Awaitable[None]]] = [
             self.ledger.prepare,
             self.audit.prepare,
+            self.grants.prepare,
             functools.partial(prepare_commands, self.ledger),
             functools.partial(prepare_quarantine, self.database),
             *prepare,
@@ -106,11 +109,17 @@ class Speaking:
             client=self.client,
             database=self.database,
             description=description,
-            routers=[*intake, *routers, dead_letter_routes.routes(letters)],
+            routers=[
+                *intake,
+                *routers,
+                dead_letter_routes.routes(letters),
+                grant_routes.routes(self.grants, self.audit),
+            ],
             hearings=hearings,
             hears_types=hears_types,
             relay=self.relay,
             audit=self.audit,
+            grants=self.grants,
             prepare=ready,
             chores=repeated,
             waiting=None if self._desk is None else self._desk.early,

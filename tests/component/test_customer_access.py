@@ -1,6 +1,7 @@
 """Who reaches which customer files, and how much of them, over HTTP with tokens."""
 
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -131,6 +132,58 @@ async def test_the_audit_tells_who_did_read_and_was_denied_what_and_shows_a_chan
     await database["journal"].update_one({"_id": record["_id"]}, {"$set": {"event": forged}})
     (finding,) = (await verify(database, keys, None)).findings
     assert (finding.kind, finding.where) == ("edited", f"journal {record['_id']}")
+
+
+@pytest.mark.policy("S0-37")
+async def test_a_grant_opens_one_file_for_a_time_when_somebody_else_gives_it(customer: Running, issuer: Issuer) -> None:
+    owner, guest = issuer.bearer("u-1", "specialist"), issuer.bearer("u-2", "specialist")
+    director = issuer.bearer("u-9", "director")
+    opened = (await customer.client.post("/v1/customers", json=FANG, headers=owner)).json()["customerId"]
+
+    async def post(path: str, headers: dict[str, str], body: object = None) -> tuple[int, dict[str, str]]:
+        answer = await customer.client.post(f"/v1/grants{path}", json=body, headers=headers)
+        return answer.status_code, answer.json()
+
+    async def seen(headers: dict[str, str]) -> int:
+        return (await customer.client.get(f"/v1/customers/{opened}", headers=headers)).status_code
+
+    soon = datetime.now(UTC) + timedelta(days=3)
+    terms = {"action": "customer.read", "objectId": opened, "until": soon.isoformat(), "reason": "holiday"}
+    assert await seen(guest) == 403
+    status, asked = await post("/requests", guest, terms)
+    assert (status, asked["status"]) == (201, "requested")
+    assert await seen(guest) == 403
+    grant = f"/{asked['grantId']}"
+    assert (await post(f"{grant}/give", guest))[0] == 403
+    assert (await post(f"{grant}/give", issuer.bearer("u-2", "director")))[0] == 403
+    assert (await post(f"{grant}/give", director))[0] == 200
+    assert (await post(f"{grant}/give", director))[0] == 409
+    assert await seen(guest) == 200
+    changed = await customer.client.patch(f"/v1/customers/{opened}", json={"grade": "B"}, headers=guest)
+    assert changed.status_code == 403
+    mine = (await customer.client.get("/v1/grants", headers=guest)).json()
+    assert [one["grantId"] for one in mine] == [asked["grantId"]]
+    assert (await customer.client.get("/v1/grants", headers=owner)).json() == []
+    assert (await post(f"{grant}/revoke", owner))[0] == 403
+    assert (await post(f"{grant}/revoke", guest))[0] == 200
+    assert await seen(guest) == 403
+    for wrong, slug in (
+        ({**terms, "until": (soon + timedelta(days=99)).isoformat()}, "grant-too-long"),
+        ({**terms, "until": "2026-01-01T00:00:00Z"}, "grant-too-long"),
+        ({**terms, "action": "customer.create"}, "action-not-grantable"),
+    ):
+        status, told = await post("/requests", guest, wrong)
+        assert (status, told["type"]) == (422, f"/problems/{slug}")
+    assert (await post("", director, {**terms, "grantee": "u-9"}))[0] == 403
+    assert (await post("", director, {**terms, "grantee": "u-2"}))[0] == 201
+    assert await seen(guest) == 200
+    lines = await customer.service.database["audit"].find({"right": "customer.read"}).sort("at", 1).to_list()
+    assert [(one["actor"], one["decision"]) for one in lines] == [
+        ("u-2", "requested"),
+        ("u-9", "given"),
+        ("u-2", "revoked"),
+        ("u-9", "given"),
+    ]
 
 
 def test_every_personal_field_has_a_mask() -> None:

@@ -78,7 +78,7 @@ async def gate(request: Request) -> None:
             detail = "This route declares no permission and is closed: tell the people who run this installation."
             raise Problem(403, "undeclared", "Closed", detail)
         return
-    permit = request.state.permit = guard.permit(who, door.action, door.topic, request.state.correlation)
+    permit = request.state.permit = await guard.permit(who, door.action, door.topic, request.state.correlation)
     permit.enter()
     if not door.rows:
         permit.whole()

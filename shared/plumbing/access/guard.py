@@ -2,6 +2,7 @@
 
 import yaml
 
+from shared.plumbing.access.grants import GrantBook
 from shared.plumbing.access.keys import IssuerKeys, KeysUnavailable
 from shared.plumbing.access.permit import Permit
 from shared.plumbing.access.tokens import TokenRefused, Tokens, Trust
@@ -32,12 +33,21 @@ class Unauthenticated(Problem):
 class Guard:
     """Who is known here and what they may do."""
 
-    def __init__(self, service: str, roles: Roles, organisation: Organisation, tokens: Tokens | None, clock: Clock):
+    def __init__(
+        self,
+        service: str,
+        roles: Roles,
+        organisation: Organisation,
+        tokens: Tokens | None,
+        clock: Clock,
+        grants: GrantBook | None,
+    ):
         self._service = service
         self._roles = roles
         self._organisation = organisation
         self._tokens = tokens
         self._clock = clock
+        self._grants = grants
 
     async def identify(self, authorization: str | None) -> Caller:
         """Who the Authorization header speaks for. Raises Unauthenticated, Problem 503 while it cannot be checked."""
@@ -57,20 +67,22 @@ class Guard:
             detail = "The token issuer's keys cannot be read; try again later."
             raise Problem(503, "issuer-unavailable", "Issuer unavailable", detail) from error
 
-    def permit(self, who: Caller, action: str, topic: str, correlation: str) -> Permit:
+    async def permit(self, who: Caller, action: str, topic: str, correlation: str) -> Permit:
         """What this caller may do with this action now."""
         now = self._clock.now()
         table = self._roles.in_force(now.date())
-        question = Question(table, self._organisation, who, action, now, f"{self._service}-{topic}")
+        granted = any("granted" in right.scope for right in table.rights(who.roles, action))
+        grants = await self._grants.held(who.subject, now) if granted and self._grants is not None else ()
+        question = Question(table, self._organisation, who, action, now, f"{self._service}-{topic}", grants)
         return Permit(question, correlation)
 
 
-def guard_for(service: str, settings: Settings) -> Guard:
+def guard_for(service: str, settings: Settings, grants: GrantBook | None = None) -> Guard:
     """Everything that decides about requests. Raises PackUnsound for unsound roles, ValidationError for teams."""
     organisation = Organisation()
     if settings.teams_file is not None:
         organisation = Organisation.model_validate(yaml.safe_load(settings.teams_file.read_text()))
-    return Guard(service, read_roles(), organisation, _tokens(settings), SystemClock())
+    return Guard(service, read_roles(), organisation, _tokens(settings), SystemClock(), grants)
 
 
 def _tokens(settings: Settings) -> Tokens | None:

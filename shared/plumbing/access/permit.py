@@ -1,13 +1,14 @@
 """The permit that a request carries: what its caller may do with the rows it meets, seeing which fields (S0-37)."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 from shared.plumbing.journal import OWNER
 from shared.plumbing.problems import Problem
 from shared.plumbing.telemetry import logger
 from shared.policy.permission.decision import Allowed, Caller, Denied, Facts, Question
-from shared.policy.permission.table import Fields
+from shared.policy.permission.table import Fields, Version
 
 log = logger("access")
 WHY = {
@@ -15,7 +16,7 @@ WHY = {
     "auditor-never-writes": "An auditor reads everything and changes nothing: ask a colleague to do it.",
     "requester-is-approver": "Whoever requested something cannot approve it: ask somebody else to.",
     "no-permission": "None of your roles has this permission: ask whoever gives you your roles.",
-    "out-of-scope": "Your permission does not reach this row: ask its owner, or somebody with a wider role.",
+    "out-of-scope": "Your permission does not reach this row: ask for a grant with POST /v1/grants/requests.",
 }
 
 
@@ -42,6 +43,16 @@ class Permit:
     def caller(self) -> Caller:
         """Who asks."""
         return self._question.caller
+
+    @property
+    def now(self) -> datetime:
+        """When it was asked."""
+        return self._question.now
+
+    @property
+    def table(self) -> Version:
+        """The version of the roles table that decides."""
+        return self._question.table
 
     @property
     def right(self) -> dict[str, str]:
