@@ -95,7 +95,7 @@ def test_our_containers_may_do_little(name: str) -> None:
 def test_keys_are_made_by_one_step_and_only_read_by_the_services() -> None:
     assert OURS["keys"]["volumes"] == [f"keys:{KEYS}"]
     for name in PREFERRED_PORTS:
-        assert OURS[name]["volumes"] == [f"keys:{KEYS}:ro"]
+        assert OURS[name]["volumes"] == [f"keys:{KEYS}:ro", "audit:/audit"]
         assert Path(OURS[name]["environment"]["MANYI_KEYS_FILE"]).parent == KEYS
 
 
