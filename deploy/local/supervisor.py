@@ -18,7 +18,8 @@ FIRST_DELAY, LONGEST_DELAY = 0.2, 10.0
 STEADY_AFTER = 5.0
 """Seconds of being ready after which a death counts as the first one again."""
 FALSE_STARTS = 3
-"""A process that ends this often before it was ready even once will not get better by being started again."""
+"""A process that ends this often before it was ready even once will not get better by being started again; one that
+ends with EX_CONFIG has said so itself."""
 
 
 async def nothing_more() -> None:
@@ -178,7 +179,8 @@ class Supervisor:
             watched.last_exit = await ended
             watched.ready.clear()
             self._on_change()
-            if not ever_ready and watched.starts >= FALSE_STARTS:
+            refuses = watched.last_exit == os.EX_CONFIG
+            if not ever_ready and (refuses or watched.starts >= FALSE_STARTS):
                 raise CannotContinue(
                     f"{program.name} ended with status {watched.last_exit} before it was ready. "
                     f"{self._last_words(program.name)}"
@@ -221,4 +223,4 @@ class Supervisor:
         telling = next(
             (line for line in reversed(lines) if "rror" in line or "xception" in line), lines[-1:] and lines[-1]
         )
-        return f"Its log {log} says: {str(telling).strip()[:300]}" if telling else f"Its log is {log}."
+        return f"Its log {log} says: {str(telling).strip()[:500]}" if telling else f"Its log is {log}."

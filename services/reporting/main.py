@@ -27,6 +27,7 @@ from shared.plumbing.recounting import Recount, Recounting
 from shared.plumbing.relay import Relay
 from shared.plumbing.settings import Settings
 from shared.plumbing.shelves_mongo import MongoShelves
+from shared.plumbing.standing import Standing
 from shared.plumbing.store_mongo import MongoStore
 
 LOOK_AT_LOGS_EVERY_S = 2.0
@@ -117,6 +118,7 @@ def build(settings: Settings) -> Service:
             service="reporting",
         ),
         prepare=[audit.prepare, *prepare],
+        standing=Standing(database, settings.kafka, topics, counted=[store.cursors for store in stores]),
         chores={LOOK_AT_LOGS_EVERY_S: look_at_logs, LOOK_AT_KEYS_EVERY_S: seal.look_again},
         parked=parked,
         waiting=waiting,

@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import ipaddress
 import os
+import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -30,12 +31,14 @@ from shared.plumbing.asyncapi import describe
 from shared.plumbing.audit import routes as audit_routes
 from shared.plumbing.audit.checkpoints import Checkpoints
 from shared.plumbing.audit.trail import Audit
+from shared.plumbing.committer import LogBroken
 from shared.plumbing.database import Client, Database
 from shared.plumbing.listening import Hearing, listen
 from shared.plumbing.problems import PROBLEM_RESPONSES, StrictBodies, answer_problems
 from shared.plumbing.quarantine import open_letters
 from shared.plumbing.relay import Relay
 from shared.plumbing.settings import Settings
+from shared.plumbing.standing import Standing
 from shared.plumbing.telemetry import SET_ASIDE, configure_logging, logger
 from shared.plumbing.tracing import Correlated
 from shared.plumbing.watchdog import beat, look_every, watch_hearing, watch_relay
@@ -45,6 +48,7 @@ GAUGE_EVERY_S = 5.0
 MOST_SHOWN = 20
 """Parked and early records that health names one by one."""
 CHECKPOINT_EVERY_S = 10.0
+LOOK_AT_TOPICS_EVERY_S = 30.0
 LAG_WITHIN_S = 3.0
 """The client would wait for a broker that is away; health answers without its number instead."""
 log = logger("app")
@@ -64,6 +68,8 @@ class Service:
     hears_types: dict[str, tuple[type[BaseModel], ...]] = field(default_factory=dict)
     """Topic → models of what is understood there, for the AsyncAPI document."""
     relay: Relay | None = None
+    standing: Standing | None = None
+    """What must hold of the topics before the relay speaks and anything is listened to."""
     prepare: Sequence[Callable[[], Awaitable[None]]] = ()
     """Run once before HTTP answers: indexes and the like; must be safe to repeat."""
     chores: dict[float, Callable[[], Awaitable[object]]] = field(default_factory=dict)
@@ -107,8 +113,6 @@ class Running:
         for prepare in self.service.prepare:
             await prepare()
         self._spawn(self._join_kafka())
-        if self.service.relay is not None:
-            self._spawn(self.service.relay.run())
         for seconds, chore in self.service.chores.items():
             self._spawn(self._repeat(seconds, chore))
         stuck_after_s = self.service.settings.stuck_after_s
@@ -143,11 +147,20 @@ class Running:
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         """A background task never ends by itself: if one does, the process is no use and says so by exiting."""
-        if not task.cancelled() and task.exception() is not None:
-            log.critical("background task failed, exiting", exc_info=task.exception())
-            os._exit(70)
+        if task.cancelled() or task.exception() is None:
+            return
+        if isinstance(task.exception(), LogBroken):
+            log.critical("refuses to go on", error=str(task.exception()))
+            print(f"error: {task.exception()}", file=sys.stderr, flush=True)  # for who started us, as a sentence
+            os._exit(os.EX_CONFIG)  # starting again does not help before somebody has done something
+        log.critical("background task failed, exiting", exc_info=task.exception())
+        os._exit(70)
 
     async def _join_kafka(self) -> None:
+        """Speak and listen, once Kafka answers and its topics are what they were. Raises LogBroken."""
+        await self._topics_stand()
+        if self.service.relay is not None:
+            self._spawn(self.service.relay.run())
         while not self.listening:
             try:
                 await self.broker.start()
@@ -156,6 +169,18 @@ class Running:
                 log.warning("Kafka cannot be joined yet", error=f"{type(error).__name__}: {error}")
                 await self.broker.stop()
                 await asyncio.sleep(1.0)
+
+    async def _topics_stand(self) -> None:
+        standing = self.service.standing
+        while standing is not None:
+            try:
+                await standing.check()
+            except (PyMongoError, KafkaError, OSError) as error:
+                log.warning("the topics cannot be looked at yet", error=f"{type(error).__name__}: {error}")
+                await asyncio.sleep(1.0)
+            else:
+                self._spawn(self._repeat(LOOK_AT_TOPICS_EVERY_S, standing.look))
+                return
 
     async def _repeat(self, seconds: float, chore: Callable[[], Awaitable[object]]) -> None:
         while True:

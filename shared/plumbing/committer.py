@@ -74,7 +74,7 @@ class BatchCommitter:
         cursors = {place: standing.get(place, UNCOUNTED) for place in places}
         if self._bounds is not None:
             for place, (start, end) in (await self._bounds(places)).items():
-                _check(place, cursors[place], start, end)
+                check_cursor(place, cursors[place], start, end)
         return {place: cursor.next for place, cursor in cursors.items()}
 
     async def take(self, batch: Batch) -> dict[TopicPartition, int]:
@@ -130,7 +130,7 @@ class BatchCommitter:
         point("committer.claimed")
         if self._bounds is not None:
             for place, (start, end) in (await self._bounds(places)).items():
-                _check(place, cursors[place], start, end)
+                check_cursor(place, cursors[place], start, end)
         if generation != self._generation:
             raise Interrupted("partitions moved while they were claimed")
         self._cursors.update(cursors)
@@ -182,15 +182,17 @@ def _place(item: Handed) -> str:
     return f"{item.record.topic}/{item.record.partition}/{item.record.offset}"
 
 
-def _check(place: TopicPartition, cursor: Cursor, start: int, end: int) -> None:
+def check_cursor(place: TopicPartition, cursor: Cursor, start: int, end: int) -> None:
+    """Raise LogBroken when a log that begins at `start` and ends before `end` is not the one counted so far."""
     name = f"{place.topic}/{place.partition}"
     if cursor.next < start:
         raise LogBroken(
             f"{name} begins at offset {start}, but only {cursor.next} records of it are counted: what lies between is "
-            "gone (retention). Set the topic's retention to unlimited, republish from the speaker's journal and rebuild"
+            "gone (retention). Set the topic's retention to unlimited, republish the journal and rebuild: "
+            "see docs/runbook.md"
         )
     if cursor.next > end:
         raise LogBroken(
             f"{name} ends at offset {end}, but it is counted up to {cursor.next}: the topic was made anew or restored "
-            "from a backup. Restore the matching topic, or rebuild the projections from zero"
+            "from a backup. Restore the matching topic, or rebuild the projections from zero: see docs/runbook.md"
         )

@@ -45,6 +45,10 @@ class LeaseLost(Exception):
     """Another instance is the active relay now."""
 
 
+class StreamEnded(Exception):
+    """The database was dropped, as when a backup is put in its place: no token from before leads beyond that."""
+
+
 class Relay:
     """Publishes one service's journal (and the coordinates of its quarantine)."""
 
@@ -181,7 +185,12 @@ class Relay:
             while True:
                 await self._renew()
                 asked_at = self._now()
-                documents = await stream.next_batch()
+                try:
+                    documents = await stream.next_batch()
+                except StreamEnded:
+                    log.warning("the database was put back, scanning the journal")
+                    await self._store(None, None)
+                    return
                 self._in_hand = len(documents)
                 if documents:
                     point("relay.send")
@@ -365,9 +374,14 @@ class _Stream:
         self.token = reply["cursor"].get("postBatchResumeToken", self.token)
 
     async def next_batch(self) -> list[Document]:
-        """Inserted documents in commit order, `token` then being behind them; empty after STREAM_WAIT_MS of silence."""
+        """Inserted documents in commit order, `token` then being behind them; empty after STREAM_WAIT_MS of silence.
+
+        Raises StreamEnded behind the last batch of a database that was dropped.
+        """
         if self._first:
             changes, self._first = self._first, []
+        elif self._cursor == 0:
+            raise StreamEnded
         else:
             reply = await self._database.command(
                 "getMore",
@@ -378,6 +392,7 @@ class _Stream:
                 session=self._session,
                 codec_options=self._database.codec_options,
             )
+            self._cursor = reply["cursor"]["id"]
             changes = reply["cursor"]["nextBatch"]
             self.token = reply["cursor"].get("postBatchResumeToken", self.token)
         return [

@@ -8,7 +8,7 @@ from typing import Any
 from fastapi import APIRouter, Request
 from pydantic import BaseModel
 
-from shared.contracts.catalogue import dead_letters_topic, events_topic, watermarks_topic
+from shared.contracts.catalogue import CATALOGUE, dead_letters_topic, events_topic, watermarks_topic
 from shared.plumbing import dead_letter_routes
 from shared.plumbing.access import allowed, grant_routes
 from shared.plumbing.access.grants import GrantBook
@@ -27,6 +27,7 @@ from shared.plumbing.listening import Hearing
 from shared.plumbing.quarantine import prepare_quarantine
 from shared.plumbing.relay import Relay
 from shared.plumbing.settings import Settings, secret
+from shared.plumbing.standing import Standing
 
 SWEEP_EVERY_S = 2.0
 
@@ -120,9 +121,19 @@ class Speaking:
             relay=self.relay,
             audit=self.audit,
             grants=self.grants,
+            standing=self._standing(hearings),
             prepare=ready,
             chores=repeated,
             waiting=None if self._desk is None else self._desk.early,
+        )
+
+    def _standing(self, hearings: Sequence[Hearing]) -> Standing:
+        """Guards our own events topic, and those of other services that we listen to."""
+        events = {events_topic(self.settings.topic_prefix, entry.speaker) for entry in CATALOGUE.values()}
+        heard = {topic for hearing in hearings for topic in hearing.topics if topic in events}
+        spoken = events_topic(self.settings.topic_prefix, self.name)
+        return Standing(
+            self.database, self.settings.kafka, sorted({spoken, *heard}), spoken=(spoken, self.ledger.source)
         )
 
 

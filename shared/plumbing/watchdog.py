@@ -15,8 +15,6 @@ from shared.plumbing.relay import Relay
 from shared.plumbing.telemetry import logger
 
 LOOK_EVERY_S = 5.0
-STANDS_STILL = 75
-"""Exit status (EX_TEMPFAIL): start me again."""
 
 log = logger("watchdog")
 
@@ -31,7 +29,7 @@ async def watch_hearing(hearing: Hearing, stuck_after_s: float) -> None:
     await hearing.look_back()
     if await hearing.lag() and hearing.silent_for() > stuck_after_s:
         log.critical("no progress with records waiting, exiting", group=hearing.group, why=hearing.failing)
-        os._exit(STANDS_STILL)
+        os._exit(os.EX_TEMPFAIL)
 
 
 async def watch_relay(relay: Relay, client: Client, stuck_after_s: float) -> None:
@@ -40,7 +38,7 @@ async def watch_relay(relay: Relay, client: Client, stuck_after_s: float) -> Non
         await client.admin.command("ping")
         if relay.silent_for() > stuck_after_s:
             log.critical("the relay stands still, exiting", waiting=relay.backlog)
-            os._exit(STANDS_STILL)
+            os._exit(os.EX_TEMPFAIL)
 
 
 async def beat(stuck_after_s: float) -> None:

@@ -17,6 +17,7 @@ from shared.plumbing.journal import Ledger
 from shared.plumbing.relay import LEASE, WATERMARK_MARGIN, LeaseLost, Relay
 from tests.integration.test_intake import batch
 from tests.support import ledgers
+from tests.support.backups import Backup
 from tests.support.eventually import eventually
 from tests.support.ledgers import NOON, booking, carried_out
 from tests.support.stack import FEW_PARTITIONS, Namespace, RealStack
@@ -281,3 +282,19 @@ async def test_an_event_too_large_for_the_topic_is_refused_before_it_is_recorded
     async with running(corner.relay()):
         await carried_out(corner.ledger, large, booking("s0", "n", 1, "a long note " * 200_000))
         await published(corner, s0=3)
+
+
+async def test_a_backup_put_in_the_place_of_the_database_is_relayed_on(corner: Corner) -> None:
+    """Dropping a database ends every change stream on it, also one resumed from a token of the backup."""
+    database = corner.ledger.database
+    await corner.book(3)
+    before = corner.relay()
+    async with running(before):
+        await published(corner, s0=1, s1=1, s2=1)
+        await idle(corner, before)
+    await before.release()
+    await (await Backup.of(database)).restore(database)
+    await corner.ledger.prepare()
+    await corner.book(3, first=3)
+    async with running(corner.relay()):
+        await published(corner, s0=2, s1=2, s2=2)

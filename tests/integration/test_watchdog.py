@@ -7,13 +7,12 @@ from pathlib import Path
 import pytest
 from pymongo import AsyncMongoClient
 
-from deploy.local.places import ROOT
 from deploy.local.supervisor import Program, Supervisor
 from deploy.local.system import is_ready
 from shared.plumbing.database import Document
 from shared.plumbing.settings import Settings
 from tests.support.eventually import eventually
-from tests.support.service import settings_for
+from tests.support.service import environment_of, settings_for
 from tests.support.stack import Namespace, RealStack
 
 pytestmark = pytest.mark.stack
@@ -27,8 +26,6 @@ REASONS = {
 
 
 def stuck_program(kind: str, settings: Settings, folder: Path) -> Program:
-    told = {"kafka", "mongo", "port", "keys_file", "topic_prefix", "database_prefix"}
-    environment = {f"MANYI_{name.upper()}": str(value) for name, value in settings.model_dump(include=told).items()}
     folder.mkdir()
     return Program(
         kind,
@@ -36,10 +33,9 @@ def stuck_program(kind: str, settings: Settings, folder: Path) -> Program:
         folder / "log",
         ready=partial(is_ready, f"http://{settings.host}:{settings.port}"),
         environment={
-            **environment,
+            **environment_of(settings),
             "MANYI_STUCK_AFTER_S": str(STUCK_AFTER_S),
             "MANYI_INSTANCE": kind,
-            "PYTHONPATH": str(ROOT),
         },
     )
 

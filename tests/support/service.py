@@ -12,6 +12,7 @@ from pathlib import Path
 import httpx
 import uvicorn
 
+from deploy.local.places import ROOT
 from shared.plumbing.app import Service, application
 from shared.plumbing.settings import Settings
 from tests.support.eventually import eventually
@@ -44,6 +45,13 @@ def settings_for(stack: RealStack, namespace: Namespace, folder: Path, **more: o
         database_prefix=namespace.database_prefix,
         **more,  # type: ignore[arg-type]
     )
+
+
+def environment_of(settings: Settings) -> dict[str, str]:
+    """The same for a service in a process of its own."""
+    told = {"kafka", "mongo", "host", "port", "keys_file", "topic_prefix", "database_prefix"}
+    environment = {f"MANYI_{name.upper()}": str(value) for name, value in settings.model_dump(include=told).items()}
+    return environment | {"PYTHONPATH": str(ROOT)}
 
 
 @asynccontextmanager

@@ -75,6 +75,17 @@ async def test_what_never_becomes_ready_ends_the_start_with_its_last_words(tmp_p
     assert supervisor.starts("one") == FALSE_STARTS
 
 
+async def test_what_refuses_is_not_started_again(tmp_path: Path) -> None:
+    async def never() -> bool:
+        return False
+
+    refusing = program(tmp_path, "one", f"print('error: not so'); raise SystemExit({os.EX_CONFIG})", ready=never)
+    supervisor = Supervisor([refusing])
+    with pytest.raises(CannotContinue, match=r"one ended with status 78 before it was ready.*error: not so"):
+        await supervisor.start(20)
+    assert supervisor.starts("one") == 1
+
+
 async def test_what_takes_too_long_is_named_and_stopped(tmp_path: Path) -> None:
     async def never() -> bool:
         return False
