@@ -87,7 +87,7 @@ class MemoryDatabase:
             {"ns": {"coll": insert.collection}, "fullDocument": insert.document, "clusterTime": insert.committed}
             for insert in found
         ]
-        return {"cursor": {"nextBatch": batch, "postBatchResumeToken": at + len(found)}}
+        return {"cursor": {"id": cursor, "nextBatch": batch, "postBatchResumeToken": at + len(found)}}
 
     def _refuse_forgotten(self, at: int) -> None:
         if at < self.disk.forgotten:
