@@ -290,11 +290,11 @@ async def test_a_backup_put_in_the_place_of_the_database_is_relayed_on(corner: C
     await corner.book(3)
     before = corner.relay()
     async with running(before):
-        await published(corner, s0=1, s1=1, s2=1)
+        await published(corner, s0=2, s1=2, s2=2)
         await idle(corner, before)
     await before.release()
     await (await Backup.of(database)).restore(database)
     await corner.ledger.prepare()
     await corner.book(3, first=3)
     async with running(corner.relay()):
-        await published(corner, s0=2, s1=2, s2=2)
+        await published(corner, s0=3, s1=3, s2=3)
