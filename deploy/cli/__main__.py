@@ -32,6 +32,7 @@ COMMANDS = {
     "dead-letters": ("deploy.cli.dead_letters", "dead_letters", RUN),
     "audit": ("deploy.cli.audit", "audit", RUN),
     "token": ("deploy.cli.token", "token", RUN),
+    "rebuild": ("deploy.cli.rebuild", "rebuild", RUN),
     "serve": ("deploy.cli.serve", "serve", RUN),
     "keys": ("deploy.cli.keys", "keys", RUN),
     "topics": ("deploy.cli.serve", "topics", RUN),

@@ -1,5 +1,6 @@
 """Definitions and dimensions as the two YAML files beside this one say them; checked when read."""
 
+from collections.abc import Iterable
 from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any
@@ -68,9 +69,9 @@ def definitions() -> tuple[Definition, ...]:
     return tuple(Definition.model_validate(item) for item in _read("definitions.yaml")["definitions"])
 
 
-def definition_in_force(day: str | None) -> Definition:
-    """The one in force on a day, or now."""
-    known = sorted(definitions(), key=lambda definition: definition.in_force_from)
+def definition_in_force(day: str | None, among: Iterable[Definition] | None = None) -> Definition:
+    """The one in force on a day, or now; of all, or among some."""
+    known = sorted(among or definitions(), key=lambda definition: definition.in_force_from)
     in_force = [definition for definition in known if day is None or definition.in_force_from <= day]
     return (in_force or known)[-1]
 

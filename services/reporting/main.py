@@ -2,8 +2,10 @@
 
 import functools
 import socket
+from collections.abc import Sequence
 
-from services.reporting.configuration import definitions, dimensions
+from services.reporting.configuration import Definition, definitions, dimensions
+from services.reporting.counting import counter_of, shelves_of, topics_of
 from services.reporting.metrics.catalogue import catalogue_of
 from services.reporting.views import facts, metric_list, metric_numbers, stream, why
 from services.reporting.views.asking import Counting, Office
@@ -14,15 +16,14 @@ from shared.plumbing.app import Service
 from shared.plumbing.audit.trail import open_audit
 from shared.plumbing.clock import SystemClock
 from shared.plumbing.committer import BatchCommitter
-from shared.plumbing.counting import UNPROJECTED, Counter
 from shared.plumbing.database import Document, open_client
 from shared.plumbing.dead_letters import DeadLetters
+from shared.plumbing.generations import Generations
 from shared.plumbing.keyring import LOOK_AT_KEYS_EVERY_S, ServiceSeal, open_keyring
 from shared.plumbing.listening import Hearing
 from shared.plumbing.news import NewsStream
 from shared.plumbing.newsroom import Newsroom
 from shared.plumbing.quarantine import prepare_quarantine
-from shared.plumbing.reading import Reader
 from shared.plumbing.recounting import Recount, Recounting
 from shared.plumbing.relay import Relay
 from shared.plumbing.settings import Settings
@@ -31,19 +32,18 @@ from shared.plumbing.standing import Standing
 from shared.plumbing.store_mongo import MongoStore
 
 LOOK_AT_LOGS_EVERY_S = 2.0
+DROP_RETIRED_EVERY_S = 60.0
 
 
-def build(settings: Settings) -> Service:
-    """Compose the service; must be called inside the running loop."""
+def build(settings: Settings, counted: Sequence[Definition] | None = None) -> Service:
+    """Compose the service, counting by these definitions (absent: by all); must be called inside the running loop."""
     client, clock = open_client(settings.mongo), SystemClock()
     database = client[f"{settings.database_prefix}reporting"]
     seal = ServiceSeal(settings)
-    topics = [events_topic(settings.topic_prefix, speaker) for speaker in ("customer", "survey", "feedback")]
-    types = [entry.event for entry in CATALOGUE.values()]
-    cuts = dimensions().cuts
-    countings, hearings, stores, recounts = {}, [], [], []
+    topics = topics_of(settings)
+    countings, hearings, stores, recounts, sweeps = {}, [], [], [], []
     prepare = [functools.partial(prepare_quarantine, database)]
-    for definition in definitions():
+    for definition in counted or definitions():
         catalogue = catalogue_of(definition)
         open_store = functools.partial(
             MongoStore,
@@ -54,19 +54,18 @@ def build(settings: Settings) -> Service:
             owner=settings.instance or socket.gethostname(),
         )
         store = open_store()
-        reader = Reader(types, catalogue.projections, settings.local_zone)
-        counter = Counter(reader, catalogue.projections, cuts, settings.local_zone)
+        counter = counter_of(catalogue, settings)
         committer = BatchCommitter(counter, store, clock, max_dead_letters_in_a_row=settings.max_dead_letters_in_a_row)
         hearing = Hearing(f"reporting-{definition.set_name}", topics, committer, committer.begins)
         committer.ask_bounds_of(hearing.bounds)
         hearings.append(hearing)
         stores.append(store)
         recounts.append(Recount(counter, open_store(), clock))
-        shelves = [*(projection.name for projection in catalogue.projections), UNPROJECTED]
-        prepare.append(functools.partial(store.prepare, shelves))
+        prepare.append(functools.partial(store.prepare, shelves_of(catalogue)))
+        sweeps.append(Generations(database, definition.set_name).sweep)
         countings[definition.label] = Counting(catalogue, MongoShelves(client, database, name=definition.set_name))
-    office = Office(countings, cuts)
-    newsroom = Newsroom(NewsStream(database, [definition.set_name for definition in definitions()]))
+    office = Office(countings, dimensions().cuts)
+    newsroom = Newsroom(NewsStream(database, [definition.set_name for definition in counted or definitions()]))
     audit = open_audit(settings, database, clock, "reporting")
     recounting = Recounting(database, recounts)
     keyring = open_keyring(client, settings, seal)
@@ -82,6 +81,10 @@ def build(settings: Settings) -> Service:
 
     async def look_at_logs() -> None:
         await watermarks.refresh_ends(lambda: hearings[-1].partitions(topics))
+
+    async def drop_retired() -> None:
+        for sweep in sweeps:
+            await sweep(clock.now())
 
     return Service(
         name="reporting",
@@ -119,7 +122,11 @@ def build(settings: Settings) -> Service:
         ),
         prepare=[audit.prepare, *prepare],
         standing=Standing(database, settings.kafka, topics, counted=[store.cursors for store in stores]),
-        chores={LOOK_AT_LOGS_EVERY_S: look_at_logs, LOOK_AT_KEYS_EVERY_S: seal.look_again},
+        chores={
+            LOOK_AT_LOGS_EVERY_S: look_at_logs,
+            LOOK_AT_KEYS_EVERY_S: seal.look_again,
+            DROP_RETIRED_EVERY_S: drop_retired,
+        },
         parked=parked,
         waiting=waiting,
     )

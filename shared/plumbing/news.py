@@ -17,7 +17,6 @@ from pymongo.errors import OperationFailure
 
 from shared.plumbing.database import Database, Document
 from shared.plumbing.store import Writes
-from shared.plumbing.store_documents import collection_name
 
 MOST_NAMED = 50
 """Facts that news name for each projection; beyond that it only says how many."""
@@ -76,7 +75,8 @@ class NewsStream:
 
     def __init__(self, database: Database, sets: Collection[str]) -> None:
         self._database = database
-        self._sets = {collection_name(name, "cursors"): name for name in sets}
+        self._cursors = re.compile(rf"({'|'.join(map(re.escape, sets))})(\.\d+)?\.cursors")
+        """Of any generation of the sets: only the live one has news."""
 
     @asynccontextmanager
     async def after(self, position: str | None) -> AsyncIterator[AsyncIterator[News]]:
@@ -86,7 +86,7 @@ class NewsStream:
         """
         match: Document = {
             "operationType": "update",
-            "ns.coll": {"$in": list(self._sets)},
+            "ns.coll": {"$regex": f"^{self._cursors.pattern}$"},
             "updateDescription.updatedFields.news": {"$exists": True},
         }
         pipeline: list[Document] = [
@@ -111,7 +111,7 @@ class NewsStream:
             if change is None:
                 yield News(reached)
                 continue
-            name = self._sets[change["ns"]["coll"]]
+            name = self._cursors.sub(r"\1", change["ns"]["coll"])
             _, facts = orjson.loads(change["updateDescription"]["updatedFields"]["news"])
             yield News(reached, {(name, shelf): Touched(count, tuple(ids)) for shelf, (count, ids) in facts.items()})
 

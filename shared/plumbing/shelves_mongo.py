@@ -7,9 +7,10 @@ from aiokafka import TopicPartition
 
 from shared.plumbing.cells import values_from
 from shared.plumbing.database import Client, Collection, Database, Document, Session
+from shared.plumbing.generations import Generations
 from shared.plumbing.projection import Fact
 from shared.plumbing.store import Cell, CellsWanted, Change, Cursor, Page
-from shared.plumbing.store_documents import change_of, changes_between, collection_name, cursor_of, page_of, place_named
+from shared.plumbing.store_documents import change_of, changes_between, collection_name, cursors_from, page_of
 from shared.plumbing.undo import undone
 
 FACTS_AT_ONCE = 1_000
@@ -21,12 +22,13 @@ class MongoShelves:
     def __init__(self, client: Client, database: Database, *, name: str) -> None:
         self._client = client
         self._database = database
-        self._name = name
+        self._generations = Generations(database, name)
 
     @asynccontextmanager
     async def moment(self) -> AsyncIterator["MongoMoment"]:
         async with self._client.start_session(snapshot=True) as session:
-            yield MongoMoment(self._database, session, self._name)
+            live = (await self._generations.standing(session)).live
+            yield MongoMoment(self._database, session, self._generations.prefix(live))
 
 
 class MongoMoment:
@@ -41,8 +43,7 @@ class MongoMoment:
         return self._database[collection_name(self._name, part)]
 
     async def cursors(self) -> dict[TopicPartition, Cursor]:
-        found = self._of("cursors").find({}, session=self._session)
-        return {place_named(document["_id"]): cursor_of(document) async for document in found}
+        return await cursors_from(self._of("cursors"), self._session)
 
     async def live(self, wanted: CellsWanted) -> AsyncIterator[Cell]:
         prefix = f"{wanted.projection}|{','.join(wanted.cut)}|"

@@ -4,7 +4,8 @@ from collections.abc import Collection
 
 from aiokafka import TopicPartition
 
-from shared.plumbing.database import Document
+from shared.plumbing.database import Collection as MongoCollection
+from shared.plumbing.database import Document, Session
 from shared.plumbing.store import Change, Cursor, First, Page
 
 
@@ -27,6 +28,11 @@ def place_named(name: str) -> TopicPartition:
 
 def cursor_of(document: Document) -> Cursor:
     return Cursor(document["next"], document["epoch"], document["recorded"])
+
+
+async def cursors_from(kept: MongoCollection, session: Session | None = None) -> dict[TopicPartition, Cursor]:
+    """All cursors of a collection."""
+    return {place_named(document["_id"]): cursor_of(document) async for document in kept.find({}, session=session)}
 
 
 def change_id(shelf: str, subject: str, revision: int) -> Document:

@@ -1,7 +1,8 @@
 """The batch committer's memory on MongoDB: everything of one batch in one transaction.
 
-Collections begin with the name of the projection set, so that a rebuild grows beside the live one; `quarantine` is
-shared, since the relay announces it. A page is `{_id: subject, revision, event, day, born, fact, parked, first}`.
+Collections begin with the name of the projection set and its generation, so that a rebuild grows beside the live one;
+`quarantine` is shared, since the relay announces it. A page is
+`{_id: subject, revision, event, day, born, fact, parked, first}`.
 Commands are written out for cells and cursors: they are many and small, and the driver's bulk objects cost more than
 the sums they carry.
 """
@@ -19,6 +20,7 @@ from shared.contracts.envelope import moment_text
 from shared.plumbing.cells import Sums
 from shared.plumbing.crashing import point
 from shared.plumbing.database import MAJORITY, SNAPSHOT, Client, Collection, Database, Document, Session
+from shared.plumbing.generations import FIRST, Generations
 from shared.plumbing.news import written
 from shared.plumbing.quarantine import DeadLetter, setting_aside
 from shared.plumbing.sealing import Seal
@@ -28,10 +30,10 @@ from shared.plumbing.store_documents import (
     change_id,
     collection_name,
     cursor_of,
+    cursors_from,
     page_document,
     page_of,
     place_name,
-    place_named,
     place_names,
 )
 
@@ -44,21 +46,30 @@ UNCERTAIN = ("TransientTransactionError", "UnknownTransactionCommitResult")
 class MongoStore:
     """Store of one consumer process; its transactions all run in one session, whose id stands in the cursors."""
 
-    def __init__(self, client: Client, database: Database, seal: Seal, *, name: str, owner: str) -> None:
-        """`name` of the projection set, `owner` for the operator's eye."""
+    def __init__(
+        self, client: Client, database: Database, seal: Seal, *, name: str, owner: str, generation: int | None = None
+    ) -> None:
+        """`name` of the projection set, `owner` for the operator's eye.
+
+        `generation` is the one a rebuild writes; None: whichever is live at each claim.
+        """
         self._client = client
         self._database = database
         self._seal = seal
-        self._name = name
+        self._generations = Generations(database, name)
+        self._generation = generation
+        self._name = self._generations.prefix(generation or FIRST)
         self._owner = owner
         self._session: Session | None = None
+        self._claims = False
 
     async def prepare(self, shelves: Some[str]) -> None:
         """Create the collections; a transaction would have to wait for it."""
+        self._name = await self._standing_name()
         present = set(await self._database.list_collection_names())
         wanted = [collection_name(self._name, part) for part in ("cursors", "changes", "cells", "dated", "parked")]
         wanted += [collection_name(self._name, f"facts.{shelf}") for shelf in shelves]
-        for name in [*wanted, "quarantine"]:
+        for name in [*wanted, "quarantine", "generations"]:
             if name not in present:
                 try:
                     await self._database.create_collection(name)
@@ -69,21 +80,28 @@ class MongoStore:
                         raise
 
     async def claim(self, places: Some[TopicPartition]) -> dict[TopicPartition, Cursor]:
+        while True:
+            if self._generation is None:
+                self._name = self._generations.prefix((await self._generations.to_count()).live)
+            claimed = await self._claim_all(places)
+            self._claims = True
+            # A swap between the look and the claim would have left us in the former generation.
+            if await self._standing_name() == self._name:
+                return claimed
+
+    async def _claim_all(self, places: Some[TopicPartition]) -> dict[TopicPartition, Cursor]:
         session_id = self._own_session().session_id["id"]
         cursors = self._of("cursors")
-        known = {document["_id"]: document async for document in cursors.find({"_id": {"$in": place_names(places)}})}
+        known = [document async for document in cursors.find({"_id": {"$in": place_names(places)}})]
         # A worker killed inside a transaction would hold its cursors until the transaction's lifetime runs out.
         former = {
             bytes(document["session"]): document["session"]
-            for document in known.values()
+            for document in known
             if document.get("session") not in (None, session_id)
         }
         if former:
             await self._client.admin.command({"killSessions": [{"id": session} for session in former.values()]})
-        claimed = {}
-        for place in places:
-            claimed[place] = cursor_of(await self._claim_one(cursors, place, session_id))
-        return claimed
+        return {place: cursor_of(await self._claim_one(cursors, place, session_id)) for place in places}
 
     async def _claim_one(self, cursors: Collection, place: TopicPartition, session_id: Any) -> Document:
         change = {
@@ -103,8 +121,10 @@ class MongoStore:
         raise Interrupted(f"{place_name(place)} could not be claimed")
 
     async def cursors(self) -> dict[TopicPartition, Cursor]:
-        found = self._of("cursors").find({})
-        return {place_named(document["_id"]): cursor_of(document) async for document in found}
+        name = await self._standing_name()
+        if not self._claims:  # whoever counts changes over when it claims, and not in the middle of a batch
+            self._name = name
+        return await cursors_from(self._of("cursors", name))
 
     async def pages(self, wanted: Mapping[str, Some[str]]) -> dict[str, dict[str, Page]]:
         pages = {}
@@ -126,7 +146,8 @@ class MongoStore:
         session = self._own_session()
         try:
             async with await session.start_transaction(read_concern=SNAPSHOT, write_concern=MAJORITY):
-                await self._move(moves, written(writes), session)
+                news = written(writes) if self._generation is None else None  # counted anew is no news
+                await self._move(moves, news, session)
                 point("committer.moved")
                 await self._write(writes, session)
                 point("committer.written")
@@ -172,7 +193,7 @@ class MongoStore:
             updates[0]["u"]["$set"]["news"] = news  # one of them tells it for the whole commit
         if await self._update("cursors", updates, session) == len(moves):
             return
-        standing = await self.cursors()
+        standing = await cursors_from(self._of("cursors"))
         missed = [
             place
             for place, move in moves.items()
@@ -231,8 +252,12 @@ class MongoStore:
         if session is not None:
             await session.end_session()
 
-    def _of(self, part: str) -> Collection:
-        return self._database.get_collection(collection_name(self._name, part), read_concern=MAJORITY_READ)
+    async def _standing_name(self) -> str:
+        """What the collections begin with that are to be written by now."""
+        return self._generations.prefix(self._generation or (await self._generations.standing()).live)
+
+    def _of(self, part: str, name: str | None = None) -> Collection:
+        return self._database.get_collection(collection_name(name or self._name, part), read_concern=MAJORITY_READ)
 
     def _parked(self, parked: Parked) -> Document:
         return {

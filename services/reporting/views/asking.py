@@ -56,7 +56,8 @@ class Office:
 
     def counting(self, label: str | None, as_of: str | None) -> Counting:
         """By the definition asked for, else the one in force at `as_of`. Raises Problem."""
-        wanted = label or definition_in_force(as_of).label
+        defined = [counting.catalogue.definition for counting in self.countings.values()]
+        wanted = label or definition_in_force(as_of, defined).label
         counting = self.countings.get(wanted)
         if counting is None:
             known = ", ".join(self.countings)

@@ -1,0 +1,156 @@
+"""Counting a projection set anew from the beginning of its topics, beside whoever counts it now, and the swap.
+
+The same committer as live, over a generation of its own, with a consumer outside any group. Whatever ends this process
+leaves an unfinished generation that nobody reads; the next rebuild drops it.
+"""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import KafkaError
+from pymongo.errors import PyMongoError
+
+from shared.plumbing.committer import BatchCommitter
+from shared.plumbing.database import Session
+from shared.plumbing.generations import HOLD_S, Generations
+from shared.plumbing.store import Interrupted
+from shared.plumbing.telemetry import logger
+
+WAIT_MS = 20
+PAUSE_S = 0.2
+NEAR = 1_000
+"""Records that are caught up with in well under HOLD_S."""
+GIVE_UP_AFTER_S = 60.0
+"""Of nothing but trouble: a rebuild is begun again more easily than it is watched."""
+TRANSIENT = (PyMongoError, KafkaError, OSError, Interrupted)
+log = logger("rebuilding")
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Records counted, of those on the topics by now."""
+
+    done: int
+    total: int
+
+
+class Rebuild:
+    """One generation under construction: `step` again and again, then `take_over`; or just `run`."""
+
+    def __init__(
+        self,
+        consumer: AIOKafkaConsumer,
+        committer: BatchCommitter,
+        generations: Generations,
+        number: int,
+        session: Session,
+        batch_records: int,
+    ) -> None:
+        """`consumer` has its partitions assigned; `session` is the one the generation was begun with."""
+        self._consumer = consumer
+        self._committer = committer
+        self._generations = generations
+        self._number = number
+        self._session = session
+        self._batch_records = batch_records
+        self._next = dict.fromkeys(consumer.assignment(), 0)
+        committer.ask_bounds_of(self._bounds)
+
+    async def run(self, tell: Callable[[Progress], None]) -> None:
+        """Count and swap. Raises Overtaken, LogBroken, TooManyDeadLetters, and transient trouble that does not pass."""
+        troubled_since: float | None = None
+        while True:
+            try:
+                await self._generations.building(self._number)
+                if troubled_since is not None:
+                    await self._go_back()
+                taken = await self.step()
+                tell(self.progress)
+                if taken < self._batch_records and await self.take_over():
+                    return
+                troubled_since = None
+            except TRANSIENT as trouble:
+                troubled_since = troubled_since or time.monotonic()
+                if time.monotonic() - troubled_since > GIVE_UP_AFTER_S:
+                    raise
+                log.warning("rebuild held up, will try again", trouble=f"{type(trouble).__name__}: {trouble}")
+                await asyncio.sleep(PAUSE_S)
+
+    async def step(self) -> int:
+        """Count one poll; returns how many records it brought, fewer than a batch where the topics end."""
+        polled = await self._consumer.getmany(timeout_ms=WAIT_MS, max_records=self._batch_records)
+        if not polled:
+            return 0
+        for place, offset in (await self._committer.take(polled)).items():
+            self._next[place] = offset
+            if offset != polled[place][-1].offset + 1:
+                self._consumer.seek(place, offset)
+        return sum(map(len, polled.values()))
+
+    @property
+    def progress(self) -> Progress:
+        """How far it is; ends are those of the last fetch."""
+        ends = {place: self._consumer.highwater(place) or 0 for place in self._next}
+        return Progress(sum(self._next.values()), sum(max(ends[place], at) for place, at in self._next.items()))
+
+    async def take_over(self) -> bool:
+        """Catch up while live counting stands still, and swap; False where that would take, or took, too long."""
+        ends = await self._consumer.end_offsets(list(self._next))
+        if await self._generations.behind(self._number, ends) > NEAR:
+            return False
+        await self._generations.hold(self._number, ends, self._session)
+        give_up = time.monotonic() + HOLD_S
+        while not await self._generations.swap(self._number, ends, self._session):
+            if time.monotonic() > give_up:
+                await self._generations.release()
+                return False
+            await self.step()
+        return True
+
+    async def _go_back(self) -> None:
+        """To where the generation stands, whatever was in hand."""
+        for place, offset in (await self._committer.begins(self._next.keys())).items():
+            self._next[place] = offset
+            self._consumer.seek(place, offset)
+
+    async def _bounds(self, places: Collection[TopicPartition]) -> dict[TopicPartition, tuple[int, int]]:
+        starts = await self._consumer.beginning_offsets(list(places))
+        ends = await self._consumer.end_offsets(list(places))
+        return {place: (starts[place], ends[place]) for place in places}
+
+
+@asynccontextmanager
+async def reading_all(kafka: str, topics: Sequence[str]) -> AsyncIterator[AIOKafkaConsumer]:
+    """A consumer of all partitions, at the beginning. Raises LookupError for a missing topic, KafkaError."""
+    places = await _places(kafka, topics)
+    consumer = AIOKafkaConsumer(
+        bootstrap_servers=kafka,
+        enable_auto_commit=False,
+        auto_offset_reset="earliest",
+        max_partition_fetch_bytes=2 * 1024 * 1024,
+    )
+    await consumer.start()
+    try:
+        consumer.assign(places)
+        await consumer.seek_to_beginning()
+        yield consumer
+    finally:
+        await consumer.stop()
+
+
+async def _places(kafka: str, topics: Sequence[str]) -> list[TopicPartition]:
+    admin = AIOKafkaAdminClient(bootstrap_servers=kafka)
+    await admin.start()
+    try:
+        told = await admin.describe_topics(list(topics))
+    finally:
+        await admin.close()
+    missing = [topic["topic"] for topic in told if topic["error_code"] or not topic["partitions"]]
+    if missing:
+        raise LookupError(f"{', '.join(missing)} cannot be read: check MANYI_KAFKA and MANYI_TOPIC_PREFIX")
+    return [TopicPartition(topic["topic"], place["partition"]) for topic in told for place in topic["partitions"]]
