@@ -66,6 +66,8 @@ class Rebuild:
         troubled_since: float | None = None
         while True:
             try:
+                if (await self._generations.standing()).live == self._number:
+                    return  # the swap was committed, and its answer got lost
                 await self._generations.building(self._number)
                 if troubled_since is not None:
                     await self._go_back()

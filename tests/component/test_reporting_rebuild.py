@@ -14,6 +14,7 @@ from typing import Any
 import orjson
 import pytest
 from aiokafka import AIOKafkaProducer
+from pymongo.errors import WriteConcernError
 
 from deploy.local.places import ROOT
 from services.reporting.configuration import definitions
@@ -180,6 +181,27 @@ async def test_beside_running_traffic_it_counts_the_same_to_the_byte_and_takes_o
         await Generations(database, STANDARD.set_name).sweep(datetime.now(UTC) + 2 * RETIRED_FOR)
         assert await contents(database, "standard-1") == {}
         assert await answers(service) == before
+
+
+async def test_a_swap_whose_answer_got_lost_counts(
+    stack: RealStack, namespace: Namespace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = settings_for(stack, namespace, tmp_path)
+    async with running(build, settings) as service, Traffic(stack.kafka, namespace.topic_prefix) as traffic:
+        await traffic.send(20)
+        await counted(service, "standard-1", traffic)
+        swap = Generations.swap
+
+        async def answer_lost(*arguments: Any) -> bool:
+            assert await swap(*arguments)
+            raise WriteConcernError("operation was interrupted", 11601)
+
+        async with begun(settings, STANDARD) as (number, building):
+            while building.progress.done < traffic.sent:
+                await building.step()
+            monkeypatch.setattr(Generations, "swap", answer_lost)
+            await building.run(lambda _: None)
+        assert (await Generations(service.service.database, STANDARD.set_name).standing()).live == number
 
 
 async def test_one_that_dies_leaves_the_old_one_answering_and_counting(
