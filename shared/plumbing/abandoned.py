@@ -13,6 +13,8 @@ from shared.plumbing.telemetry import logger
 
 IDLE_S = 5.0
 LOOK_AGAIN_S = 1.0
+AT_ONCE = 100
+"""Ended at one look; the next one finds the others."""
 log = logger("abandoned")
 
 
@@ -32,9 +34,11 @@ class Abandoned:
         idle: list[Document] = [
             {"$currentOp": {"idleSessions": True}},
             {"$match": {"type": "idleSession", "transaction.timeInactiveMicros": {"$gte": int(IDLE_S * 1e6)}}},
+            {"$limit": AT_ONCE},
             {"$project": {"lsid": 1}},
         ]
-        found = [operation["lsid"]["id"] async for operation in await self._client.admin.aggregate(idle)]
+        reply = await self._client.admin.command("aggregate", 1, pipeline=idle, cursor={"batchSize": AT_ONCE})
+        found = [operation["lsid"]["id"] for operation in reply["cursor"]["firstBatch"]]
         if found:
             log.warning("ending abandoned transactions", transactions=len(found))
             await self._client.admin.command({"killSessions": [{"id": session} for session in found]})

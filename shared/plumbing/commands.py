@@ -50,8 +50,10 @@ async def asked(
         Header(min_length=1, max_length=200, description="The same key and body get the first answer again."),
     ] = None,
 ) -> Asked:
-    """Dependency of every POST route."""
+    """Dependency of every POST route. Raises Problem 400 for a body where none is read: it would be ignored."""
     body = await request.body()
+    if request.scope["route"].body_field is None and body.strip() not in (b"", b"{}"):
+        raise Problem(400, "no-body-expected", "No body expected", "This command takes no body: send it without one.")
     place = f"{request.method} {request.url.path}\n".encode()
     # One caller's key must not open the answer that another one got.
     own = idempotency_key is None or who.unrestricted
