@@ -1,6 +1,7 @@
 """The customer service, as one list: what it stores, hears, says and shows."""
 
 import functools
+import uuid
 
 from services.customer.commands import (
     change_key_fields,
@@ -8,15 +9,25 @@ from services.customer.commands import (
     grade_customers,
     keep_contacts,
     log_interaction,
+    make_commitments,
     merge_customers,
     record_contract,
     record_purchase,
     register_customer,
 )
 from services.customer.commands.age_customers import Ageing
-from services.customer.desk import Desk
+from services.customer.desk import STORED, Desk
 from services.customer.duplicates import Duplicates
-from services.customer.views import certificate, contacts, customer_file, personal_data, search
+from services.customer.model.deadlines import Deadlines
+from services.customer.views import (
+    cadence,
+    certificate,
+    commitments,
+    contacts,
+    customer_file,
+    personal_data,
+    search,
+)
 from services.customer.views import duplicates as duplicates_view
 from shared.contracts.catalogue import intake_topic
 from shared.contracts.intake import CUSTOMER_INTAKE
@@ -24,6 +35,7 @@ from shared.plumbing.app import Service
 from shared.plumbing.listening import Hearing
 from shared.plumbing.settings import Settings
 from shared.plumbing.speaking import Speaking
+from shared.plumbing.timers import TIMERS_EVERY_S, Timekeeper
 
 AGEING_EVERY_S = 60.0
 
@@ -34,6 +46,8 @@ def build(settings: Settings) -> Service:
     ledger = speaking.ledger
     desk = Desk(speaking.identity, settings.read_policies(), settings.local_zone, speaking.clock)
     duplicates = Duplicates(ledger)
+    deadlines = Deadlines(desk.policies, desk.zone)
+    timekeeper = Timekeeper(ledger, STORED, deadlines.tell, uuid.uuid4().hex)
     intake_desk = speaking.intake_desk(
         [
             *register_customer.understood(desk),
@@ -50,12 +64,15 @@ def build(settings: Settings) -> Service:
             log_interaction.routes(ledger),
             keep_contacts.routes(ledger, desk),
             grade_customers.routes(ledger, desk),
+            make_commitments.routes(ledger, deadlines),
             merge_customers.routes(ledger, desk),
             change_key_fields.routes(ledger, desk),
             erase_person.routes(ledger),
             search.routes(ledger, desk),
             customer_file.routes(ledger, desk),
             contacts.routes(ledger),
+            cadence.routes(ledger, desk),
+            commitments.routes(ledger),
             duplicates_view.routes(ledger, desk, duplicates),
             certificate.routes(ledger),
             personal_data.routes(ledger, desk),
@@ -66,6 +83,9 @@ def build(settings: Settings) -> Service:
             functools.partial(customer_file.prepare, ledger),
             functools.partial(search.prepare, ledger),
             duplicates.prepare,
+            functools.partial(cadence.prepare, ledger),
+            functools.partial(commitments.prepare, ledger),
+            timekeeper.prepare,
         ],
-        chores={AGEING_EVERY_S: Ageing(ledger, desk).step},
+        chores={AGEING_EVERY_S: Ageing(ledger, desk).step, TIMERS_EVERY_S: timekeeper.step},
     )

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from shared.contracts import customer, feedback, survey
+from shared.contracts import care, customer, feedback, survey
 from shared.contracts.envelope import Event
 
 
@@ -16,9 +16,16 @@ class Entry:
     listeners: tuple[str, ...]
 
 
+SPOKEN: tuple[tuple[str, tuple[type[Event], ...]], ...] = (
+    ("customer", (*customer.SAYS, *care.SAYS)),
+    ("survey", survey.SAYS),
+    ("feedback", feedback.SAYS),
+)
+
+
 def _entries() -> Iterator[Entry]:
     reacting: dict[type[Event], tuple[str, ...]] = {survey.SurveyResponded: ("feedback", "reporting")}
-    for speaker, said in (("customer", customer.SAYS), ("survey", survey.SAYS), ("feedback", feedback.SAYS)):
+    for speaker, said in SPOKEN:
         for event in said:
             yield Entry(event, speaker, reacting.get(event, ("reporting",)))
 

@@ -52,7 +52,8 @@ class Timekeeper(Generic[S]):
         found = await cursor.limit(FIRED_AT_ONCE).to_list()
         for document in found:
             try:
-                await perform(self._ledger, [Task(self._aggregate, document["_id"], self._rule)], Cause("time"))
+                task = Task(self._aggregate, document["_id"], self._rule, follow=False)
+                await perform(self._ledger, [task], Cause("time"))
             except Stale:  # somebody is busy with it: the next step looks again
                 continue
         return len(found)

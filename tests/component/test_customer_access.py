@@ -8,6 +8,7 @@ import pytest
 from pydantic.alias_generators import to_camel
 
 from services.customer.main import build
+from services.customer.model.cared import Commitment
 from services.customer.model.customer import PERSONAL, Customer
 from services.customer.model.parts import Contact, Interaction
 from services.customer.views.customer_file import MASKS
@@ -187,5 +188,5 @@ async def test_a_grant_opens_one_file_for_a_time_when_somebody_else_gives_it(cus
 
 
 def test_every_personal_field_has_a_mask() -> None:
-    personal = {*PERSONAL, *Customer.PRIVATE, *Contact.PRIVATE, *Interaction.PRIVATE}
+    personal = {*PERSONAL, *Customer.PRIVATE, *Contact.PRIVATE, *Interaction.PRIVATE, *Commitment.PRIVATE}
     assert {to_camel(name) for name in personal} <= MASKS.keys()

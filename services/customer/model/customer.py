@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 
 from pydantic import computed_field
 
+from services.customer.model.cared import Commitment, looked_after
 from services.customer.model.naming import company_parts, normal_email, normal_name, normal_phone
 from services.customer.model.parts import (
     Contact,
@@ -17,9 +18,11 @@ from services.customer.model.parts import (
     key_change_after,
     purchase_after,
 )
+from shared.contracts import care
 from shared.contracts import customer as said
 from shared.contracts.envelope import Event
 from shared.contracts.state import Part, State
+from shared.policy.timers import Timer, soonest
 
 PERSONAL = ("name", "phone", "email", "address", "needs")
 """Fields that never leave this service and are sealed at rest."""
@@ -58,6 +61,7 @@ class Customer(State):
         "contacts": ("contacts", Contact),
         "interactions": ("interactions", Interaction),
         "key_changes": ("key_changes", KeyChange),
+        "commitments": ("commitments", Commitment),
     }
 
     customer_id: str
@@ -68,6 +72,10 @@ class Customer(State):
     """The last order; None also when the last one was cancelled: then the orders have to be asked."""
     contracted_until: datetime | None = None
     """The end of the contracts, FOR_EVER for an open one; None also when one was ended or renewed."""
+    contacted_at: datetime | None = None
+    """The last conversation, or else when the file was opened (S1-17)."""
+    timers: dict[str, Timer] = {}
+    """Deadlines of what is promised and planned, as long as they are open, by the id of what is due."""
     key_mark: bool = False
     """Counted among the core customers whatever the grade (S0-11)."""
     grade_fixed: bool = False
@@ -105,6 +113,13 @@ class Customer(State):
     contacts: dict[str, Contact] = {}
     interactions: dict[str, Interaction] = {}
     key_changes: dict[str, KeyChange] = {}
+    commitments: dict[str, Commitment] = {}
+
+    @computed_field  # type: ignore[prop-decorator]
+    @property
+    def timer_at(self) -> datetime | None:
+        """When there is next something to tell of the deadlines; by it the due ones are found."""
+        return soonest(self.timers.values())
 
     @computed_field  # type: ignore[prop-decorator]
     @property
@@ -178,7 +193,11 @@ def evolve(state: Customer | None, event: Event, private: Mapping[str, Any]) -> 
             return state.model_copy(update={"grade": event.after, "grade_fixed": event.cause == "override"})
         case said.InteractionLogged():
             logged = Interaction.model_validate({**event.model_dump(), **private})
-            return state.model_copy(update={"interactions": {**state.interactions, event.interaction_id: logged}})
+            conversations = {**state.interactions, event.interaction_id: logged}
+            last = max(state.contacted_at or event.at, event.at)
+            return state.model_copy(update={"interactions": conversations, "contacted_at": last})
+        case care.CareEvent():
+            return state.model_copy(update=looked_after(state, event, private))
         case _:
             raise ValueError(f"{event.TYPE} is not an event of a customer")
 
@@ -186,6 +205,7 @@ def evolve(state: Customer | None, event: Event, private: Mapping[str, Any]) -> 
 def _created(event: said.CustomerCreated, private: Mapping[str, Any]) -> Customer:
     fields = event.model_dump()
     fields["channel"] = fields.pop("source_channel")
+    fields["contacted_at"] = fields["contact_at"]
     dims = fields.pop("dims")
     own = {name: dims.pop(name) for name in DIMENSIONS if name in dims and name != "kind"}
     return Customer.model_validate({**fields, **own, "dims": _without_source(dims), **private})
@@ -219,7 +239,7 @@ def _erased(state: Customer, event: said.ErasureCompleted) -> Customer:
         contact = Contact(product_lines=state.contacts[event.contact_id].product_lines)
         return state.model_copy(update={"contacts": {**state.contacts, event.contact_id: contact}})
     emptied: dict[str, Any] = dict.fromkeys((*PERSONAL, *OPEN))
-    emptied |= {"known_as": {}, "told_at": {}, "provisional": True, "erased_at": event.completed_at}
+    emptied |= {"known_as": {}, "told_at": {}, "provisional": True, "erased_at": event.completed_at, "timers": {}}
     return state.model_copy(update=emptied)
 
 

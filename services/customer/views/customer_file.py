@@ -28,6 +28,7 @@ MASKS = {
     "knownAs": masking.absent,
     "post": masking.hidden,
     "note": masking.hidden,
+    "promise": masking.hidden,
 }
 """How personal fields look to whoever may see the file, but not the person (S2-21)."""
 Reading = Annotated[Permit, allowed("customer.read", rows=True)]

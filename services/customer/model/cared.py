@@ -1,0 +1,76 @@
+"""What a file holds of the care for its customer, and how events change it; the rules stand beside, one file each."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+from shared.contracts import care as said
+from shared.contracts.state import Part
+from shared.policy.timers import Timer
+
+if TYPE_CHECKING:
+    from services.customer.model.customer import Customer
+
+COMMITMENT = "commitment"
+Timers = Mapping[str, Timer]
+"""Id of what is due → its deadline, as long as that is open."""
+
+
+class Commitment(Part):
+    """A promise to the customer: `promise` is what was said, `why` the arithmetic of the due day by language."""
+
+    PRIVATE: ClassVar[frozenset[str]] = frozenset({"promise", "note"})
+    made_at: datetime
+    due_at: datetime
+    why: dict[str, str] = {}
+    responsible: str | None = None
+    status: Literal["open", "kept", "broken"] = "open"
+    settled_at: datetime | None = None
+    late: bool = False
+    reason: str | None = None
+    promise: str | None = None
+    note: str | None = None
+
+
+def looked_after(state: "Customer", event: said.CareEvent, private: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields of the file that an event about the care for its customer changes."""
+    match event:
+        case said.CommitmentMade():
+            fields = {"made_at": event.at, "due_at": event.target.due_at, "responsible": event.responsible}
+            made = Commitment.model_validate({**fields, **private})
+            timer = Timer(kind=COMMITMENT, cycle=1, target=event.target)
+            return {
+                "commitments": {**state.commitments, event.commitment_id: made},
+                "timers": {**state.timers, event.commitment_id: timer},
+            }
+        case said.CommitmentWarned():
+            return {"timers": _told(state.timers, event.commitment_id, 0)}
+        case said.CommitmentMissed():
+            return {"timers": _told(state.timers, event.commitment_id, event.level + 1)}
+        case said.CommitmentKept() | said.CommitmentBroken():
+            return {
+                "commitments": {**state.commitments, event.commitment_id: _settled(state, event, private)},
+                "timers": _without(state.timers, event.commitment_id),
+            }
+        case _:
+            raise ValueError(f"{event.TYPE} is not an event of the care for a customer")
+
+
+def _settled(
+    state: "Customer", event: said.CommitmentKept | said.CommitmentBroken, private: Mapping[str, Any]
+) -> Commitment:
+    if isinstance(event, said.CommitmentKept):
+        outcome: dict[str, Any] = {"status": "kept", "late": event.late}
+    else:
+        outcome = {"status": "broken", "reason": event.reason}
+    return state.commitments[event.commitment_id].model_copy(update={**outcome, "settled_at": event.at, **private})
+
+
+def _told(timers: Timers, identifier: str, stage: int) -> Timers:
+    """Count what was told of a deadline, so that it is told once."""
+    timer = timers[identifier]
+    return {**timers, identifier: timer.model_copy(update={"told": max(timer.told, stage + 1)})}
+
+
+def _without(timers: Timers, *identifiers: str) -> Timers:
+    return {name: one for name, one in timers.items() if name not in identifiers}

@@ -1,0 +1,96 @@
+"""Rules: deadlines of what was promised and planned, and what is told as time passes (S3-23, E6)."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from services.customer.model.cared import COMMITMENT
+from services.customer.model.commitments import fell_due
+from services.customer.model.customer import Customer
+from shared.contracts.decision import Said, Scene
+from shared.contracts.feedback import Target
+from shared.policy.calendar.business import Calendar
+from shared.policy.calendar.due import Due
+from shared.policy.calendar.reckoning import DayEnd, business_minutes_between, deadline
+from shared.policy.declared import Span
+from shared.policy.policies import LimitUnset, Policies
+from shared.policy.timers import Stage, Timer, due_stages
+
+TELLS: Mapping[str, Callable[[Customer, str, Timer, Stage, str | None], Said]] = {COMMITMENT: fell_due}
+"""Kind of timer → what is said of it when it comes; a role is told of what is overdue, level by level."""
+
+A_MOMENT = timedelta(milliseconds=1)
+
+
+@dataclass(frozen=True)
+class Deadlines:
+    """What the policies say of when to warn and whom to tell; days are those of `zone`."""
+
+    policies: Policies
+    zone: ZoneInfo
+
+    def calendar(self, now: datetime) -> tuple[Calendar, DayEnd]:
+        """The business calendar in force, and when a day ends."""
+        on = self._day(now)
+        return self.policies.calendar(on), self.policies.day_end(on)
+
+    def due(self, start: datetime, last: Span | date) -> Due:
+        """When a span, or a named day, is over; a day off gives way to the next day worked.
+
+        Raises CalendarYearUnknown for a year nobody has announced or declared.
+        """
+        calendar, day_end = self.calendar(start)
+        if isinstance(last, date):
+            return deadline(calendar, last, Span(amount=0, unit="calendar_days"), day_end)
+        return deadline(calendar, start, last, day_end)
+
+    def target(self, start: datetime, due: Due) -> Target:
+        """The deadline with its warning and the levels after it. Raises LimitUnset, CalendarYearUnknown."""
+        on = self._day(start)
+        calendar, day_end = self.calendar(start)
+        warn, version = self.policies.span("commitment.warn", on)
+        every, _ = self.policies.span("commitment.escalate.every", on)
+        steps = [Span(amount=every.amount * level, unit=every.unit) for level in range(1, len(self.levels(start)) + 1)]
+        last = due.at - A_MOMENT  # what ends at 24:00 belongs to the day that ends
+        return Target(
+            warn_at=max(start, _before(calendar, due.at, warn.amount)),
+            due_at=due.at,
+            escalate_at=tuple(deadline(calendar, last, one, day_end).at for one in steps),
+            business_minutes=business_minutes_between(calendar, start, due.at),
+            calendar_version=calendar.version,
+            policy_version=version,
+        )
+
+    def levels(self, now: datetime) -> tuple[str, ...]:
+        """The roles to be told, level by level; none where the policies name none."""
+        try:
+            roles: tuple[str, ...] = self.policies.value("commitment.escalate.to", self._day(now)).value
+        except LimitUnset:
+            return ()
+        return roles
+
+    def tell(self, state: Customer | None, scene: Scene) -> list[Said]:
+        """Rule of the timekeeper: what has come of a file's deadlines. What was told is not told again."""
+        if state is None:
+            return []
+        levels = self.levels(scene.now)
+        return [
+            TELLS[timer.kind](
+                state, name, timer, stage, levels[stage.number - 2] if 2 <= stage.number <= len(levels) + 1 else None
+            )
+            for name, timer in sorted(state.timers.items())
+            for stage in due_stages(timer, scene.now)
+        ]
+
+    def _day(self, now: datetime) -> date:
+        return now.astimezone(self.zone).date()
+
+
+def _before(calendar: Calendar, due: datetime, working_days: int) -> datetime:
+    """The instant from which so many working days are left, the one of the deadline included."""
+    day = calendar.local_day(due - A_MOMENT)
+    while working_days:
+        day -= timedelta(days=1)
+        working_days -= calendar.day(day).worked
+    return min(calendar.end_of(day), due)

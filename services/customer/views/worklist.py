@@ -1,0 +1,86 @@
+"""Lists across customers of what is to be done: one page of parts whose file the caller may see, in order of a time."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Annotated, Any
+
+from fastapi import Query
+
+from services.customer.desk import STORED
+from shared.contracts.decision import Invalid
+from shared.contracts.envelope import moment_text, parse_moment
+from shared.contracts.state import Part
+from shared.plumbing.access import Permit
+from shared.plumbing.database import Document
+from shared.plumbing.journal import OWNER, Ledger
+from shared.policy.permission.decision import Facts
+from shared.policy.permission.table import Fields
+
+MAX_PAGE = 200
+After = Annotated[str | None, Query(max_length=120, description="The `next` of the page before.")]
+Limit = Annotated[int, Query(ge=1, le=MAX_PAGE)]
+
+
+class PageUnknown(Invalid):
+    SLUG = "page-unknown"
+
+
+@dataclass(frozen=True)
+class Item:
+    """A part, the file it is in, and how much of its personal fields may be seen."""
+
+    customer_id: str
+    part_id: str
+    part: Part
+    fields: Fields
+
+
+async def worklist(
+    ledger: Ledger, permit: Permit, name: str, wanted: Mapping[str, Any], moment: str, after: str | None, limit: int
+) -> tuple[list[Item], str | None]:
+    """The parts `name` that match, the earliest `moment` first, and where the next page begins. Raises PageUnknown."""
+    collection, _ = STORED.state.PARTS[name]
+    owned = {"from": STORED.collection, "localField": "owner", "foreignField": "_id", "as": "file"}
+    found: list[Document] = await (
+        await ledger.database[collection].aggregate(
+            [
+                {"$match": {"$and": [wanted, beyond(after, moment)]}},
+                {"$sort": {moment: 1, "_id": 1}},
+                {"$lookup": {**owned, "pipeline": [{"$project": {OWNER: 1}}]}},
+                {"$project": {"_id": "$owner", OWNER: {"$first": f"$file.{OWNER}"}, "part": "$$ROOT"}},
+                {"$match": permit.where()},
+                {"$limit": limit + 1},
+            ]
+        )
+    ).to_list()
+    page = found[:limit]
+    seen = permit.page([_facts(one) for one in page])
+    parts = await ledger.read_parts(STORED, name, [one["part"] for one in page])
+    items = [
+        Item(one["_id"], one["part"]["_id"], part, fields) for one, part, fields in zip(page, parts, seen, strict=True)
+    ]
+    more = len(found) > limit
+    return items, next_page(page[-1]["part"][moment], page[-1]["part"]["_id"]) if more else None
+
+
+def beyond(after: str | None, moment: str) -> dict[str, Any]:
+    """What lies beyond the end of the page before, as a filter. Raises PageUnknown."""
+    if after is None:
+        return {}
+    text, _, identifier = after.partition("~")
+    try:
+        at = parse_moment(text)
+    except ValueError as error:
+        raise PageUnknown(f"{after!r} is no `next` of this list; begin without `after`") from error
+    return {"$or": [{moment: {"$gt": at}}, {moment: at, "_id": {"$gt": identifier}}]}
+
+
+def next_page(at: datetime, identifier: str) -> str:
+    """What a page says of where the next one begins."""
+    return f"{moment_text(at)}~{identifier}"
+
+
+def _facts(found: Document) -> Facts:
+    owner = found.get(OWNER)
+    return Facts(found["_id"], frozenset() if owner is None else frozenset({owner}), claimable=True)
