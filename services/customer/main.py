@@ -5,6 +5,7 @@ import uuid
 
 from services.customer.commands import (
     change_key_fields,
+    decide_request,
     erase_person,
     grade_customers,
     keep_contacts,
@@ -14,8 +15,11 @@ from services.customer.commands import (
     record_contract,
     record_purchase,
     register_customer,
+    request_expense,
+    request_gift,
 )
 from services.customer.commands.age_customers import Ageing
+from services.customer.commands.expire_requests import Expiring
 from services.customer.desk import STORED, Desk
 from services.customer.duplicates import Duplicates
 from services.customer.model.deadlines import Deadlines
@@ -26,6 +30,7 @@ from services.customer.views import (
     contacts,
     customer_file,
     personal_data,
+    requests,
     search,
 )
 from services.customer.views import duplicates as duplicates_view
@@ -38,6 +43,7 @@ from shared.plumbing.speaking import Speaking
 from shared.plumbing.timers import TIMERS_EVERY_S, Timekeeper
 
 AGEING_EVERY_S = 60.0
+EXPIRING_EVERY_S = 5.0
 
 
 def build(settings: Settings) -> Service:
@@ -67,6 +73,11 @@ def build(settings: Settings) -> Service:
             make_commitments.routes(ledger, deadlines),
             merge_customers.routes(ledger, desk),
             change_key_fields.routes(ledger, desk),
+            request_gift.routes(ledger, desk),
+            *(request_expense.routes(ledger, desk, kind) for kind in request_expense.KINDS),
+            *(decide_request.routes(ledger, desk, kind) for kind in requests.CALLED),
+            *(requests.routes(ledger, kind) for kind in requests.CALLED),
+            requests.budget_routes(ledger, desk),
             erase_person.routes(ledger),
             search.routes(ledger, desk),
             customer_file.routes(ledger, desk),
@@ -82,10 +93,15 @@ def build(settings: Settings) -> Service:
         prepare=[
             functools.partial(customer_file.prepare, ledger),
             functools.partial(search.prepare, ledger),
+            functools.partial(requests.prepare, ledger),
             duplicates.prepare,
             functools.partial(cadence.prepare, ledger),
             functools.partial(commitments.prepare, ledger),
             timekeeper.prepare,
         ],
-        chores={AGEING_EVERY_S: Ageing(ledger, desk).step, TIMERS_EVERY_S: timekeeper.step},
+        chores={
+            AGEING_EVERY_S: Ageing(ledger, desk).step,
+            TIMERS_EVERY_S: timekeeper.step,
+            EXPIRING_EVERY_S: Expiring(ledger, desk).step,
+        },
     )

@@ -84,17 +84,18 @@ async def carry_out(
 ) -> JSONResponse:
     """Decide and record, in one transaction with whatever else waits; answers `reply` of the resulting state.
 
-    `also` is decided after it; then nothing else is in the transaction.
+    `also` is decided after it, all or nothing.
 
-    Raises the rule's Refusal; Forbidden when the permit does not reach the subject; Problem 422 when the key was used
-    for another request; Stale after too many lost races; OutcomeUnknown when the database did not say whether it
-    recorded.
+    Raises the rules' Refusal; Forbidden when the permit does not reach the subject, or one of the task's `rows`;
+    Problem 422 when the key was used for another request; Stale after too many lost races; OutcomeUnknown when the
+    database did not say whether it recorded.
     """
     permit = request.permit
 
-    def allow(stored: Loaded[S]) -> None:
-        if permit is not None:
-            permit.on(facts_of(task.aggregate, task.subject, stored))
+    def allow(draft: Draft) -> None:
+        for aggregate, subject in task.rows or ((task.aggregate, task.subject),):
+            if permit is not None:
+                permit.on(facts_of(aggregate, subject, draft.now[aggregate.collection, subject]))
 
     def finish(draft: Draft, decided: Loaded[S], now: datetime) -> JSONResponse:
         body = reply(decided)

@@ -27,25 +27,26 @@ MAX_GROUP = 128
 class Wish(Generic[S]):
     """One command on its way to be recorded.
 
-    `allow` sees the state before the rule does, and raises when the caller has no business with it. `finish` sees the
-    decided state and may write more into the same transaction; what it returns is the answer. A command that was
+    `allow` sees what was read before the rule does, and raises when the caller has no business with it. `finish` sees
+    the decided state and may write more into the same transaction; what it returns is the answer. A command that was
     answered before under the same `key` gets what `again` makes of the document kept in `answers` and its body.
     """
 
     task: Task[S]
     cause: Cause
-    allow: Callable[[Loaded[S]], None]
+    allow: Callable[[Draft], None]
     finish: Callable[[Draft, Loaded[S], datetime], Any]
     again: Callable[[Document, Mapping[str, Any]], Any]
     key: str | None = None
     also: Sequence[Task[Any]] = ()
-    """Decided right after it, in the same transaction and by the same caller; it then stands alone."""
+    """Decided right after it, in the same transaction and by the same caller: all of them, or none."""
     answer: asyncio.Future[Any] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
 
     @property
     def alone(self) -> bool:
         """Whether it shares a transaction with nothing."""
-        return self.task.forgets is not None or bool(self.also)
+        moves = any(task.aggregate.moved is not None for task in (self.task, *self.also))
+        return self.task.forgets is not None or (bool(self.also) and moves)
 
 
 class Groups:
@@ -77,7 +78,8 @@ class Groups:
         """The first that wait; of two with one key the second comes later, to see what the first has recorded.
 
         What forgets a person stands alone: nothing else may be written under a key that is destroyed beside it. So
-        does what decides several tasks: one of them may change where the tasks of others are decided.
+        does what decides about several subjects that stand in for one another: one of these tasks may change where the
+        tasks of others are decided.
         """
         if self._waiting[0].alone:
             return [self._waiting.pop(0)]
@@ -121,13 +123,14 @@ class Groups:
                 if wish.key is not None and wish.key in kept:
                     answers.append((wish, wish.again(*kept[wish.key])))
                     continue
-                wish.allow(draft.now[wish.task.aggregate.collection, wish.task.subject])
-                decided = self._ledger.decide(draft, wish.task, now, wish.cause)
-            except Exception as error:  # noqa: BLE001 - the rule's word on this command alone, nothing was noted
+                wish.allow(draft)
+                with draft.whole():
+                    decided, *_ = [
+                        self._ledger.decide(draft, task, now, wish.cause) for task in (wish.task, *wish.also)
+                    ]
+            except Exception as error:  # noqa: BLE001 - the rules' word on this command alone, nothing was noted
                 refused.append((wish, error))
                 continue
-            for task in wish.also:  # a refusal here fails the whole attempt, which is this wish's alone
-                self._ledger.decide(draft, task, now, wish.cause)
             answers.append((wish, wish.finish(draft, decided, now)))
         await self._ledger.commit(draft)
         for wish, answer in answers:

@@ -9,7 +9,8 @@ import asyncio
 import itertools
 import time
 import uuid
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
@@ -87,6 +88,8 @@ class Task(Generic[S]):
     """Decided by the subject that stands in for this one, where there is one."""
     forgets: str | None = None
     """Whose keys are destroyed, with those of all within, when this is decided: nothing sealed for them is left."""
+    rows: tuple[tuple[Aggregate[Any], str], ...] = ()
+    """Those of `others` about whom the caller's right is asked, instead of the subject: what is asked for them."""
 
 
 @dataclass(frozen=True)
@@ -143,6 +146,17 @@ class Draft:
     ) -> None:
         """Another document of the same transaction. A delete or replacement that finds nothing makes it Stale."""
         self.extra.setdefault(collection, []).append(operation)
+
+    @contextmanager
+    def whole(self) -> Iterator[None]:
+        """What is decided within is noted as a whole, or not at all."""
+        now, journal, hidden, forgotten = dict(self.now), len(self.journal), len(self.hidden), len(self.forgotten)
+        try:
+            yield
+        except BaseException:
+            self.now = now
+            del self.journal[journal:], self.hidden[hidden:], self.forgotten[forgotten:]
+            raise
 
     def hide(
         self, document: Document, content: Mapping[str, Any] | bytes, place: str, person: str | None = None

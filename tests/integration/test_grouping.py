@@ -89,6 +89,23 @@ async def test_one_that_fails_takes_no_other_with_it(ledger: Ledger) -> None:
     assert await ledger.database["answers"].distinct("_id") == ["k1", "k4"]
 
 
+async def test_what_belongs_together_is_recorded_as_a_whole_or_not_at_all(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sizes = counted(ledger, monkeypatch)
+    outcomes = await asyncio.gather(
+        carry_out(ledger, booking("a", "e1", 5), request("k1"), told, also=[booking("b", "e2", -1)]),
+        carry_out(ledger, booking("a", "e3", 7), request("k2"), told, also=[booking("b", "e4", 11)]),
+        carry_out(ledger, booking("a", "e5", 13), request("k3"), told),
+        return_exceptions=True,
+    )
+    assert [type(outcome) for outcome in outcomes] == [Refusal, JSONResponse, JSONResponse]
+    accounts = [await stored(ledger, name) for name in ("a", "b")]
+    assert [account and account.total for account in accounts] == [20, 11]
+    assert await ledger.database["answers"].distinct("_id") == ["k2", "k3"]
+    assert sizes == [5]
+
+
 async def test_two_processes_that_race_record_all_and_each_key_once(ledger: Ledger, other_process: Ledger) -> None:
     answers = await asyncio.gather(
         *(

@@ -5,7 +5,9 @@ from typing import Annotated, Any
 from fastapi import APIRouter
 
 from services.customer.desk import STORED, Desk
+from services.customer.drawing import STORED as SPENDINGS
 from services.customer.views.customer_file import as_file, read_file
+from services.customer.views.requests import as_request
 from shared.contracts.envelope import Code
 from shared.plumbing.access import Permit, allowed
 from shared.plumbing.journal import Ledger
@@ -32,7 +34,22 @@ def routes(ledger: Ledger, desk: Desk) -> APIRouter:
         return {
             "customer": as_file(desk, loaded),
             **parts,
+            "requests": await _requests(ledger, customer_id),
             "elsewhere": {"feedback": f"/v1/cases?customer={customer_id}"},
         }
 
     return router
+
+
+async def _requests(ledger: Ledger, customer_id: str) -> list[dict[str, Any]]:
+    """Gifts for this customer, and other money spent about them, without the other customers of a drive."""
+    documents = await ledger.database[SPENDINGS.collection].find({"customers": customer_id}).sort("_id", 1).to_list()
+    shown = [as_request(one) for one in await ledger.read_heads(SPENDINGS, documents)]
+    return [
+        {
+            **one,
+            "customerIds": [customer_id],
+            "handedOver": {who: at for who, at in one["handedOver"].items() if who == customer_id},
+        }
+        for one in shown
+    ]

@@ -148,7 +148,7 @@ def add_calendar_time(calendar: Calendar, start: datetime | date, span: Span, da
     if span.unit == "calendar_days":
         last = first + timedelta(days=span.amount)
     else:
-        last = _months_later(first, span.amount * (12 if span.unit == "years" else 1))
+        last = months_later(first, span.amount * (12 if span.unit == "years" else 1))
     unit = UNITS[span.unit]
     lines = [
         start_line(calendar, start, span, day_counted=False),
@@ -163,7 +163,8 @@ def add_calendar_time(calendar: Calendar, start: datetime | date, span: Span, da
     return _ending(calendar, last, span, lines, [], day_end)
 
 
-def _months_later(day: date, months: int) -> date:
+def months_later(day: date, months: int) -> date:
+    """The same day so many months later, or else that month's last (Civil Code 202); it may be a day off."""
     year, month = divmod(day.year * 12 + day.month - 1 + months, 12)
     return date(year, month + 1, min(day.day, months_of.monthrange(year, month + 1)[1]))
 

@@ -1,0 +1,111 @@
+"""Decide on requests for money, withdraw and settle them, by HTTP: the same for gifts, expenses and procurement."""
+
+from collections.abc import Sequence
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Depends
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel, ConfigDict, Field
+from pydantic.alias_generators import to_camel
+
+from services.customer.commands.acting import acting
+from services.customer.desk import Desk
+from services.customer.drawing import Rule, drawing, stored
+from services.customer.model.requesting import decide, settle, withdraw
+from services.customer.model.spending import Spending
+from services.customer.views.requests import CALLED, ShownRequest, as_request
+from shared.contracts.decision import Said, Scene
+from shared.contracts.envelope import Code
+from shared.contracts.spending import Kind
+from shared.plumbing.access import allowed
+from shared.plumbing.commands import Asked, asked, carry_out
+from shared.plumbing.journal import Ledger
+from shared.policy.approvals.acting import Acting
+
+Reason = Annotated[str, Field(max_length=2_000)]
+
+
+class Body(BaseModel):
+    model_config = ConfigDict(extra="forbid", alias_generator=to_camel, validate_by_name=True, validate_by_alias=True)
+
+
+class Decision(Body):
+    """Yes or no to the step that was looked at; a no needs its reason."""
+
+    decision: Literal["approve", "reject"]
+    step: Annotated[int, Field(ge=0)]
+    cycle: Annotated[int, Field(ge=1)] = 1
+    reason: Reason | None = None
+
+
+class Withdrawal(Body):
+    """Why, if there is something to say."""
+
+    reason: Reason | None = None
+
+
+class Settlement(Body):
+    """What was spent in the end, in minor currency units; at most what was approved."""
+
+    spent: Annotated[int, Field(ge=0, le=10**12)]
+
+
+def routes(ledger: Ledger, desk: Desk, kind: Kind) -> APIRouter:
+    """POST …/decisions, …/withdrawal and …/settlement below the requests of one kind."""
+    router = APIRouter(prefix=f"/v1/{CALLED[kind]}/{{request_id}}", tags=[CALLED[kind]])
+
+    async def move(request_id: str, rule: Rule, request: Asked) -> JSONResponse:
+        known = await stored(ledger, kind, request_id)
+        task, also = drawing(desk, kind, request_id, known.get("budget"), rule, desk.today())
+        return await carry_out(ledger, task, request, as_request, status=200, also=also)
+
+    @router.post(
+        "/decisions",
+        response_model=ShownRequest,
+        summary="Approve or reject the waiting step",
+        dependencies=[allowed(f"{kind}.approve")],
+    )
+    async def post_decision(
+        request_id: Code,
+        body: Decision,
+        request: Annotated[Asked, Depends(asked)],
+        who: Annotated[Acting, Depends(acting(desk))],
+    ) -> JSONResponse:
+        def rule(state: Spending | None, scene: Scene) -> Sequence[Said]:
+            step = (body.step, body.cycle)
+            return decide(state, who, body.decision == "approve", step, scene.now, body.reason)
+
+        return await move(request_id, rule, request)
+
+    @router.post(
+        "/withdrawal",
+        response_model=ShownRequest,
+        summary="Take a request back before it is decided",
+        dependencies=[allowed(f"{kind}.withdraw", rows=True)],
+    )
+    async def post_withdrawal(
+        request_id: Code,
+        body: Withdrawal,
+        request: Annotated[Asked, Depends(asked)],
+        who: Annotated[Acting, Depends(acting(desk))],
+    ) -> JSONResponse:
+        def rule(state: Spending | None, scene: Scene) -> Sequence[Said]:
+            return withdraw(state, who, scene.now, body.reason)
+
+        return await move(request_id, rule, request)
+
+    @router.post(
+        "/settlement",
+        response_model=ShownRequest,
+        summary="Record what was spent; the rest is back in the budget",
+        dependencies=[allowed(f"{kind}.pay")],
+    )
+    async def post_settlement(
+        request_id: Code, body: Settlement, request: Annotated[Asked, Depends(asked)]
+    ) -> JSONResponse:
+        def rule(state: Spending | None, scene: Scene) -> Sequence[Said]:
+            return settle(state, body.spent, scene.now)
+
+        return await move(request_id, rule, request)
+
+    return router

@@ -1,0 +1,43 @@
+"""Deadlines of requests for money pass: a chain escalates or lapses, an emergency nobody ratified is a violation."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from services.customer.desk import Desk
+from services.customer.drawing import STORED, drawing
+from services.customer.model.requesting import expire
+from services.customer.model.spending import Spending
+from shared.contracts.decision import Said, Scene
+from shared.plumbing.commands import perform
+from shared.plumbing.database import Document
+from shared.plumbing.journal import Cause, Ledger, Stale, Task
+
+AT_ONCE = 200
+
+
+class Expiring:
+    """A chore, repeatable at any time: what it finds due is decided on the request as it stands then."""
+
+    def __init__(self, ledger: Ledger, desk: Desk) -> None:
+        self._ledger = ledger
+        self._desk = desk
+
+    async def step(self) -> int:
+        """Take those whose deadline has come by the ledger's clock; answers how many were looked at."""
+        come = {"timer_at": {"$lte": self._ledger.clock.now()}}
+        cursor = self._ledger.database[STORED.collection].find(come, {"kind": 1, "budget": 1}).sort("timer_at", 1)
+        found = await cursor.limit(AT_ONCE).to_list()
+        for document in found:
+            try:
+                await perform(self._ledger, self._tasks(document), Cause("time"))
+            except Stale:  # somebody is busy with it: the next step looks again
+                continue
+        return len(found)
+
+    def _tasks(self, document: Document) -> list[Task[Any]]:
+        def rule(state: Spending | None, scene: Scene) -> Sequence[Said]:
+            return expire(state, scene.now)
+
+        today = self._desk.today()
+        task, also = drawing(self._desk, document["kind"], document["_id"], document.get("budget"), rule, today)
+        return [task, *also]
