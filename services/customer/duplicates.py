@@ -79,7 +79,7 @@ class Duplicates:
 
     async def note(self, itself: str, candidates: Sequence[Candidate]) -> None:
         """Keep the pairs for somebody to decide on."""
-        await self._keep({_pair(itself, one.customer.customer_id): one.likeness for one in candidates})
+        await self.keep({(itself, one.customer.customer_id): one.likeness for one in candidates})
 
     async def scan(self, shown: int) -> Scanned:
         """Compare every two files that share a mark, and keep the alike pairs; may be repeated at any time."""
@@ -122,17 +122,18 @@ class Duplicates:
         for a, b in pairs:
             if a in heads and b in heads and (found := likeness(heads[a], heads[b])).score >= shown:
                 alike[a, b] = found
-        await self._keep(alike)
+        await self.keep(alike)
         return len(alike)
 
-    async def _keep(self, alike: Mapping[tuple[str, str], Likeness]) -> None:
+    async def keep(self, alike: Mapping[tuple[str, str], Likeness]) -> None:
+        """Keep pairs of files, in whichever order each is named."""
         operations = [
             UpdateOne(
                 {"_id": f"{a}|{b}"},
                 {"$set": {"a": a, "b": b, "score": found.score, "reasons": list(found.reasons)}},
                 upsert=True,
             )
-            for (a, b), found in alike.items()
+            for (a, b), found in ((_pair(*pair), found) for pair, found in alike.items())
         ]
         if operations:
             await self._pairs.bulk_write(operations, ordered=False)

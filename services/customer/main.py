@@ -8,6 +8,7 @@ from services.customer.commands import (
     decide_request,
     erase_person,
     grade_customers,
+    import_customers,
     keep_contacts,
     log_interaction,
     make_commitments,
@@ -22,6 +23,8 @@ from services.customer.commands.age_customers import Ageing
 from services.customer.commands.expire_requests import Expiring
 from services.customer.desk import STORED, Desk
 from services.customer.duplicates import Duplicates
+from services.customer.importer import IMPORTS_EVERY_S, Importer
+from services.customer.imports import Imports
 from services.customer.model.deadlines import Deadlines
 from services.customer.views import (
     cadence,
@@ -29,11 +32,13 @@ from services.customer.views import (
     commitments,
     contacts,
     customer_file,
+    export,
     personal_data,
     requests,
     search,
 )
 from services.customer.views import duplicates as duplicates_view
+from services.customer.views import imports as imports_view
 from shared.contracts.catalogue import intake_topic
 from shared.contracts.intake import CUSTOMER_INTAKE
 from shared.plumbing.app import Service
@@ -52,6 +57,7 @@ def build(settings: Settings) -> Service:
     ledger = speaking.ledger
     desk = Desk(speaking.identity, settings.read_policies(), settings.local_zone, speaking.clock)
     duplicates = Duplicates(ledger)
+    imports = Imports(ledger)
     deadlines = Deadlines(desk.policies, desk.zone)
     timekeeper = Timekeeper(ledger, STORED, deadlines.tell, uuid.uuid4().hex)
     intake_desk = speaking.intake_desk(
@@ -79,7 +85,10 @@ def build(settings: Settings) -> Service:
             *(requests.routes(ledger, kind) for kind in requests.CALLED),
             requests.budget_routes(ledger, desk),
             erase_person.routes(ledger),
+            import_customers.routes(imports, desk),
+            imports_view.routes(imports),
             search.routes(ledger, desk),
+            export.routes(ledger, desk),
             customer_file.routes(ledger, desk),
             contacts.routes(ledger),
             cadence.routes(ledger, desk),
@@ -95,13 +104,16 @@ def build(settings: Settings) -> Service:
             functools.partial(search.prepare, ledger),
             functools.partial(requests.prepare, ledger),
             duplicates.prepare,
+            imports.prepare,
             functools.partial(cadence.prepare, ledger),
             functools.partial(commitments.prepare, ledger),
             timekeeper.prepare,
         ],
         chores={
             AGEING_EVERY_S: Ageing(ledger, desk).step,
+            IMPORTS_EVERY_S: Importer(ledger, desk, duplicates, imports).step,
             TIMERS_EVERY_S: timekeeper.step,
             EXPIRING_EVERY_S: Expiring(ledger, desk).step,
         },
+        uploads=frozenset({import_customers.UPLOADS}),
     )

@@ -67,6 +67,8 @@ class Service:
     hearings: Sequence[Hearing] = ()
     hears_types: dict[str, tuple[type[BaseModel], ...]] = field(default_factory=dict)
     """Topic → models of what is understood there, for the AsyncAPI document."""
+    uploads: frozenset[str] = frozenset()
+    """Paths that take files: their bodies may have `max_upload_bytes`."""
     relay: Relay | None = None
     standing: Standing | None = None
     """What must hold of the topics before the relay speaks and anything is listened to."""
@@ -268,7 +270,8 @@ def application(service: Service) -> FastAPI:
     app.state.stopping = lambda: False
     app.state.audit = service.audit
     answer_problems(app)
-    app.add_middleware(StrictBodies, max_bytes=service.settings.max_body_bytes)
+    larger = dict.fromkeys(service.uploads, service.settings.max_upload_bytes)
+    app.add_middleware(StrictBodies, max_bytes=service.settings.max_body_bytes, larger=larger)
     app.add_middleware(Withholding)
     app.add_middleware(Correlated)
     guarded = [Depends(gate)]

@@ -130,20 +130,25 @@ def _slug(text: str) -> str:
 
 
 class StrictBodies:
-    """ASGI middleware: bounds every body and refuses JSON that a lenient parser would guess at."""
+    """ASGI middleware: bounds every body and refuses JSON that a lenient parser would guess at.
 
-    def __init__(self, app: ASGIApp, max_bytes: int) -> None:
+    `larger` are the paths of uploads, each with its own bound.
+    """
+
+    def __init__(self, app: ASGIApp, max_bytes: int, larger: Mapping[str, int]) -> None:
         self._app = app
         self._max_bytes = max_bytes
+        self._larger = larger
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or scope["method"] in ("GET", "HEAD", "OPTIONS"):
             await self._app(scope, receive, send)
             return
         headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
-        body = await self._read(receive, headers)
+        most = self._larger.get(scope["path"], self._max_bytes)
+        body = await self._read(receive, headers, most)
         if body is None:
-            detail = f"A request body may have at most {self._max_bytes} bytes."
+            detail = f"A request body may have at most {most} bytes."
             await answer(Problem(413, "body-too-large", "Body too large", detail))(scope, receive, send)
             return
         if body and headers.get("content-type", "").split(";")[0].strip().lower().endswith("json"):
@@ -163,15 +168,15 @@ class StrictBodies:
 
         await self._app(scope, replay, send)
 
-    async def _read(self, receive: Receive, headers: Mapping[str, str]) -> bytes | None:
+    async def _read(self, receive: Receive, headers: Mapping[str, str], most: int) -> bytes | None:
         length = headers.get("content-length", "")
-        if length.isdigit() and int(length) > self._max_bytes:
+        if length.isdigit() and int(length) > most:
             return None
         body = bytearray()
         while True:
             message = await receive()
             body += message.get("body", b"")
-            if len(body) > self._max_bytes:
+            if len(body) > most:
                 return None
             if message["type"] == "http.disconnect" or not message.get("more_body", False):
                 return bytes(body)

@@ -67,6 +67,8 @@ class Settings(BaseSettings):
     log_level: str = "INFO"
     insecure: bool = False
     max_body_bytes: int = 1024 * 1024
+    max_upload_bytes: int = 8 * 1024 * 1024
+    """Of a file that is uploaded, such as a table of customers."""
     batch_records: int = Field(default=2_000, ge=1)
     batch_wait_ms: int = Field(default=20, ge=1)
     stuck_after_s: float = 120.0

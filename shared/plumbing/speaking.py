@@ -80,6 +80,7 @@ class Speaking:
         hears_types: dict[str, tuple[type[BaseModel], ...]],
         prepare: Sequence[Callable[[], Awaitable[None]]] = (),
         chores: Mapping[float, Callable[[], Awaitable[object]]] = {},
+        uploads: frozenset[str] = frozenset(),
     ) -> Service:
         """All of it as a runnable service."""
         ready: list[Callable[[], Awaitable[None]]] = [
@@ -118,6 +119,7 @@ class Speaking:
             ],
             hearings=hearings,
             hears_types=hears_types,
+            uploads=uploads,
             relay=self.relay,
             audit=self.audit,
             grants=self.grants,

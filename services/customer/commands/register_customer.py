@@ -1,7 +1,7 @@
 """Open a customer file, by HTTP or from `customer.registered`; change it, by HTTP or from `customer.changed`."""
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Annotated, Any
 
@@ -103,7 +103,7 @@ def routes(ledger: Ledger, desk: Desk, duplicates: Duplicates) -> APIRouter:
     )
     async def create_customer(body: CreateCustomer, request: Annotated[Asked, Depends(asked)]) -> JSONResponse:
         fields = body.model_dump(exclude={"source", "external_id", "not_the_same_as"})
-        external_id = body.external_id or _own_id(desk, fields)
+        external_id = body.external_id or own_id(desk, fields) or uuid.uuid4().hex
         who = About(
             customer_id=desk.identity.customer(body.source, external_id),
             source=body.source,
@@ -115,11 +115,7 @@ def routes(ledger: Ledger, desk: Desk, duplicates: Duplicates) -> APIRouter:
         refuse_duplicate([one for one in alike if one.customer.customer_id not in body.not_the_same_as], thresholds)
 
         def rule(state: Customer | None, who: About, scene: Scene) -> Sequence[Said]:
-            filing = desk.filing(scene.now)
-            filing.check_opening(fields)
-            filing.check(fields)
-            check_partner(fields, fields["kind"], scene.others.get(body.partner_id or ""))
-            return register(state, who, fields)
+            return desk_opens(desk, state, who, scene, fields)
 
         task = desk.seeing_task(who, rule, beside=[body.partner_id] if body.partner_id else [])
         answer = await carry_out(ledger, task, request, reply)
@@ -138,18 +134,35 @@ def routes(ledger: Ledger, desk: Desk, duplicates: Duplicates) -> APIRouter:
         fields: dict[str, Any] = body.model_dump(exclude_unset=True)
 
         def rule(state: Customer | None, scene: Scene) -> Sequence[Said]:
-            who = at_home(customer_id, scene.now, state)
-            desk.filing(scene.now).check(fields)
-            kind = fields.get("kind") or (state.kind if state else "direct")
-            check_partner(fields, kind, scene.others.get(body.partner_id or ""))
-            if state is not None:
-                refuse_direct(state, KeyFields.of(desk.policies, desk.day(scene.now)), fields)
-            return change(state, who, fields)
+            return desk_changes(desk, state, at_home(customer_id, scene.now, state), scene, fields)
 
         others = ((STORED, body.partner_id),) if body.partner_id else ()
         return await carry_out(ledger, Task(STORED, customer_id, rule, others=others), request, reply, status=200)
 
     return router
+
+
+def desk_opens(
+    desk: Desk, state: Customer | None, who: About, scene: Scene, fields: Mapping[str, Any]
+) -> Sequence[Said]:
+    """Our own desk opens a file, or completes the provisional one, by the rules of the policies."""
+    filing = desk.filing(scene.now)
+    filing.check_opening(fields)
+    filing.check(fields)
+    check_partner(fields, fields["kind"], scene.others.get(fields.get("partner_id") or ""))
+    return register(state, who, fields)
+
+
+def desk_changes(
+    desk: Desk, state: Customer | None, who: About, scene: Scene, fields: Mapping[str, Any]
+) -> Sequence[Said]:
+    """Our own desk changes a file, except for key fields, which take approval."""
+    desk.filing(scene.now).check(fields)
+    kind = fields.get("kind") or (state.kind if state else "direct")
+    check_partner(fields, kind, scene.others.get(fields.get("partner_id") or ""))
+    if state is not None:
+        refuse_direct(state, KeyFields.of(desk.policies, desk.day(scene.now)), fields)
+    return change(state, who, fields)
 
 
 def refuse_duplicate(alike: Sequence[Candidate], thresholds: Thresholds) -> None:
@@ -163,7 +176,7 @@ def refuse_duplicate(alike: Sequence[Candidate], thresholds: Thresholds) -> None
         )
 
 
-def _own_id(desk: Desk, fields: dict[str, Any]) -> str:
-    """Our own external id: the same for two who open a file for the same customer at once."""
+def own_id(desk: Desk, fields: Mapping[str, Any]) -> str | None:
+    """Our own external id: the same for two who open a file for the same customer at once; None: nothing tells."""
     key = natural_key(fields)
-    return uuid.uuid4().hex if key is None else desk.identity.of("natural", OWN_SOURCE, key)
+    return None if key is None else desk.identity.of("natural", OWN_SOURCE, key)

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Depends, Query
 from pydantic import BaseModel, ConfigDict
 from pydantic.alias_generators import to_camel
 
@@ -10,6 +10,7 @@ from services.customer.desk import STORED, Desk
 from services.customer.model.customer import Customer
 from services.customer.model.files import CustomerUnknown
 from services.customer.model.parts import Contract, Interaction, Purchase
+from services.customer.views.choosing import Filter
 from shared.contracts.envelope import Code, Moment
 from shared.contracts.state import Part
 from shared.plumbing.access import Permit, allowed, facts_of
@@ -164,35 +165,11 @@ def routes(ledger: Ledger, desk: Desk) -> APIRouter:
     @router.get("", response_model=CustomerPage, response_model_exclude_none=True, summary="List files")
     async def list_customers(
         permit: Reading,
+        chosen: Annotated[Filter, Depends()],
         after: Annotated[str | None, Query(max_length=64)] = None,
         limit: Annotated[int, Query(ge=1, le=MAX_PAGE)] = 50,
-        grade: Code | None = None,
-        region: Code | None = None,
-        industry: Code | None = None,
-        size: Code | None = None,
-        lifecycle: Code | None = None,
-        kind: Code | None = None,
-        partner_id: Annotated[Code | None, Query(alias="partnerId")] = None,
-        provisional: bool | None = None,
-        merged: Annotated[bool, Query(description="With the files that are merged into others.")] = False,
-        core: Annotated[bool, Query(description="Core customers alone: by grade or by their key mark.")] = False,
     ) -> CustomerPage:
-        wanted = {
-            "grade": grade,
-            "region": region,
-            "industry": industry,
-            "size": size,
-            "lifecycle": lifecycle,
-            "kind": kind,
-            "partner_id": partner_id,
-            "provisional": provisional,
-        }
-        query: dict[str, Any] = {name: value for name, value in wanted.items() if value is not None}
-        if not merged:
-            query["merged_into"] = None
-        if core:
-            grades = desk.policies.value("customer.core.grades", desk.today()).value
-            query["$or"] = [{"grade": {"$in": list(grades)}}, {"key_mark": True}]
+        query = chosen.query(desk)
         if after is not None:
             query["_id"] = {"$gt": after}
         documents = await customers.find({"$and": [query, permit.where()]}).sort("_id", 1).limit(limit + 1).to_list()

@@ -92,7 +92,8 @@ async def caller(request: Request) -> Caller:
 
 class Withholding:
     """ASGI middleware: no answer leaves before the audit keeps what must be told of it, nor one of a route that has not
-    asked its Permit about any row."""
+    asked its Permit about any row. Of an answer sent piece by piece each piece waits for what is told of it, and the
+    answer breaks off where that cannot be kept."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -109,6 +110,10 @@ class Withholding:
                 if instead is not None:
                     withheld = True
                     await answer(instead)(scope, receive, send)
+            elif message["type"] == "http.response.body" and permit is not None and not withheld:
+                instead = await _kept(scope["app"].state.audit, permit)
+                if instead is not None:
+                    raise instead
             if not withheld:
                 await send(message)
 
@@ -120,7 +125,8 @@ async def _kept(audit: Audit | None, permit: Permit) -> Problem | None:
     if audit is None or not permit.lines:
         return None
     try:
-        await audit.append(permit.lines)
+        lines, permit.lines = permit.lines, []
+        await audit.append(lines)
     except PyMongoError as error:
         log.error("the audit cannot be written, the answer is withheld", error=type(error).__name__)  # noqa: TRY400
         detail = "What you asked for must be audited, and that is not possible now; try again later."
