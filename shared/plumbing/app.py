@@ -41,6 +41,7 @@ from shared.plumbing.settings import Settings
 from shared.plumbing.standing import Standing
 from shared.plumbing.telemetry import SET_ASIDE, configure_logging, logger
 from shared.plumbing.tracing import Correlated
+from shared.plumbing.undisturbed import undisturbed
 from shared.plumbing.watchdog import beat, look_every, watch_hearing, watch_relay
 
 VERSION = "0.1.0"
@@ -165,7 +166,7 @@ class Running:
             self._spawn(self.service.relay.run())
         while not self.listening:
             try:
-                await self.broker.start()
+                await undisturbed(self.broker.start())
                 self.listening = True
             except (KafkaError, OSError) as error:
                 log.warning("Kafka cannot be joined yet", error=f"{type(error).__name__}: {error}")

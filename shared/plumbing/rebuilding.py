@@ -20,6 +20,7 @@ from shared.plumbing.database import Session
 from shared.plumbing.generations import HOLD_S, Generations
 from shared.plumbing.store import Interrupted
 from shared.plumbing.telemetry import logger
+from shared.plumbing.undisturbed import undisturbed
 
 WAIT_MS = 20
 PAUSE_S = 0.2
@@ -136,8 +137,8 @@ async def reading_all(kafka: str, topics: Sequence[str]) -> AsyncIterator[AIOKaf
         auto_offset_reset="earliest",
         max_partition_fetch_bytes=2 * 1024 * 1024,
     )
-    await consumer.start()
     try:
+        await undisturbed(consumer.start())
         consumer.assign(places)
         await consumer.seek_to_beginning()
         yield consumer
@@ -147,8 +148,8 @@ async def reading_all(kafka: str, topics: Sequence[str]) -> AsyncIterator[AIOKaf
 
 async def _places(kafka: str, topics: Sequence[str]) -> list[TopicPartition]:
     admin = AIOKafkaAdminClient(bootstrap_servers=kafka)
-    await admin.start()
     try:
+        await undisturbed(admin.start())
         told = await admin.describe_topics(list(topics))
     finally:
         await admin.close()

@@ -26,6 +26,7 @@ from shared.plumbing.clock import Clock
 from shared.plumbing.crashing import point
 from shared.plumbing.database import Client, Database, Document, Session
 from shared.plumbing.telemetry import RELAYED, logger
+from shared.plumbing.undisturbed import undisturbed
 
 LEASE = timedelta(seconds=10)
 RENEW_EVERY_S = 3.0
@@ -214,7 +215,7 @@ class Relay:
             request_timeout_ms=30_000,
         )
         try:
-            await producer.start()
+            await undisturbed(producer.start())
             yield producer
         finally:
             await producer.stop()

@@ -21,6 +21,7 @@ from shared.plumbing.committer import LogBroken, check_cursor
 from shared.plumbing.database import Database
 from shared.plumbing.listening import Record
 from shared.plumbing.store import Cursor
+from shared.plumbing.undisturbed import undisturbed
 
 NEWEST = 100
 """Records of each partition that must be in the journal of the service that said them."""
@@ -174,7 +175,7 @@ class Standing:
         )
         consumer.assign(places)
         try:
-            await consumer.start()
+            await undisturbed(consumer.start())
             consumer.pause(*consumer.assignment())
             yield consumer
         finally:
@@ -183,7 +184,7 @@ class Standing:
     async def _places(self) -> list[TopicPartition]:
         admin = AIOKafkaAdminClient(bootstrap_servers=self._kafka)
         try:
-            await admin.start()
+            await undisturbed(admin.start())
             described = await admin.describe_topics(list(self._topics))
         finally:
             await admin.close()
