@@ -109,11 +109,11 @@ def build(settings: Settings) -> Service:
             functools.partial(commitments.prepare, ledger),
             timekeeper.prepare,
         ],
-        chores={
-            AGEING_EVERY_S: Ageing(ledger, desk).step,
-            IMPORTS_EVERY_S: Importer(ledger, desk, duplicates, imports).step,
-            TIMERS_EVERY_S: timekeeper.step,
-            EXPIRING_EVERY_S: Expiring(ledger, desk).step,
-        },
+        chores=[
+            (AGEING_EVERY_S, Ageing(ledger, desk).step),
+            (IMPORTS_EVERY_S, Importer(ledger, desk, duplicates, imports).step),
+            (TIMERS_EVERY_S, timekeeper.step),
+            (EXPIRING_EVERY_S, Expiring(ledger, desk).step),
+        ],
         uploads=frozenset({import_customers.UPLOADS}),
     )

@@ -71,5 +71,5 @@ def build(settings: Settings) -> Service:
         ],
         hears_types={intake: FEEDBACK_INTAKE, responses: (SurveyResponded,)},
         prepare=[functools.partial(case_file.prepare, ledger), timekeeper.prepare],
-        chores={TIMERS_EVERY_S: timekeeper.step},
+        chores=[(TIMERS_EVERY_S, timekeeper.step)],
     )

@@ -122,11 +122,11 @@ def build(settings: Settings, counted: Sequence[Definition] | None = None) -> Se
         ),
         prepare=[audit.prepare, *prepare],
         standing=Standing(database, settings.kafka, topics, counted=[store.cursors for store in stores]),
-        chores={
-            LOOK_AT_LOGS_EVERY_S: look_at_logs,
-            LOOK_AT_KEYS_EVERY_S: seal.look_again,
-            DROP_RETIRED_EVERY_S: drop_retired,
-        },
+        chores=[
+            (LOOK_AT_LOGS_EVERY_S, look_at_logs),
+            (LOOK_AT_KEYS_EVERY_S, seal.look_again),
+            (DROP_RETIRED_EVERY_S, drop_retired),
+        ],
         parked=parked,
         waiting=waiting,
     )

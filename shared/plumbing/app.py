@@ -12,7 +12,7 @@ import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
+from typing import Any, TypeAlias
 
 import uvicorn
 from aiokafka.errors import KafkaError
@@ -52,6 +52,8 @@ CHECKPOINT_EVERY_S = 10.0
 LOOK_AT_TOPICS_EVERY_S = 30.0
 LAG_WITHIN_S = 3.0
 """The client would wait for a broker that is away; health answers without its number instead."""
+Chore: TypeAlias = tuple[float, Callable[[], Awaitable[object]]]
+"""Seconds between two runs, and what to run."""
 log = logger("app")
 
 
@@ -75,8 +77,8 @@ class Service:
     """What must hold of the topics before the relay speaks and anything is listened to."""
     prepare: Sequence[Callable[[], Awaitable[None]]] = ()
     """Run once before HTTP answers: indexes and the like; must be safe to repeat."""
-    chores: dict[float, Callable[[], Awaitable[object]]] = field(default_factory=dict)
-    """Seconds between two runs → what to run in the background."""
+    chores: Sequence[Chore] = ()
+    """What to run in the background; several may have the same time between two runs."""
     grants: GrantBook | None = None
     audit: Audit | None = None
     """What its callers read and were denied, and how far the chains of its journal go."""
@@ -116,7 +118,7 @@ class Running:
         for prepare in self.service.prepare:
             await prepare()
         self._spawn(self._join_kafka())
-        for seconds, chore in self.service.chores.items():
+        for seconds, chore in self.service.chores:
             self._spawn(self._repeat(seconds, chore))
         stuck_after_s = self.service.settings.stuck_after_s
         for hearing in self.service.hearings:

@@ -2,7 +2,7 @@
 
 import functools
 import uuid
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from fastapi import APIRouter, Request
@@ -12,7 +12,7 @@ from shared.contracts.catalogue import CATALOGUE, dead_letters_topic, events_top
 from shared.plumbing import dead_letter_routes
 from shared.plumbing.access import allowed, grant_routes
 from shared.plumbing.access.grants import GrantBook
-from shared.plumbing.app import Service
+from shared.plumbing.app import Chore, Service
 from shared.plumbing.audit.trail import open_audit
 from shared.plumbing.clock import SystemClock
 from shared.plumbing.cloudevents import read_http
@@ -79,7 +79,7 @@ class Speaking:
         hearings: Sequence[Hearing],
         hears_types: dict[str, tuple[type[BaseModel], ...]],
         prepare: Sequence[Callable[[], Awaitable[None]]] = (),
-        chores: Mapping[float, Callable[[], Awaitable[object]]] = {},
+        chores: Sequence[Chore] = (),
         uploads: frozenset[str] = frozenset(),
     ) -> Service:
         """All of it as a runnable service."""
@@ -91,7 +91,7 @@ class Speaking:
             functools.partial(prepare_quarantine, self.database),
             *prepare,
         ]
-        repeated = {**chores, LOOK_AT_KEYS_EVERY_S: self.seal.look_again}
+        repeated = [*chores, (LOOK_AT_KEYS_EVERY_S, self.seal.look_again)]
         takers: dict[str, Retrying] = {
             topic: hearing.listener
             for hearing in hearings
@@ -101,7 +101,7 @@ class Speaking:
         intake = []
         if self._desk is not None:
             ready.append(self._desk.prepare)
-            repeated[SWEEP_EVERY_S] = self._desk.sweep
+            repeated.append((SWEEP_EVERY_S, self._desk.sweep))
             intake.append(intake_routes(self._desk))
             takers["http"] = self._desk
         letters = DeadLetters(self.database, self.keyring, self.clock, self.name, takers)
