@@ -6,6 +6,7 @@ import uuid
 from services.customer.commands import (
     change_key_fields,
     decide_request,
+    drive_maintenance,
     erase_person,
     grade_customers,
     import_customers,
@@ -13,6 +14,7 @@ from services.customer.commands import (
     log_interaction,
     make_commitments,
     merge_customers,
+    plan_maintenance,
     record_contract,
     record_purchase,
     register_customer,
@@ -34,6 +36,7 @@ from services.customer.views import (
     customer_file,
     export,
     personal_data,
+    plans,
     requests,
     search,
 )
@@ -77,6 +80,8 @@ def build(settings: Settings) -> Service:
             keep_contacts.routes(ledger, desk),
             grade_customers.routes(ledger, desk),
             make_commitments.routes(ledger, deadlines),
+            plan_maintenance.routes(ledger, deadlines),
+            drive_maintenance.routes(ledger, deadlines),
             merge_customers.routes(ledger, desk),
             change_key_fields.routes(ledger, desk),
             request_gift.routes(ledger, desk),
@@ -93,6 +98,7 @@ def build(settings: Settings) -> Service:
             contacts.routes(ledger),
             cadence.routes(ledger, desk),
             commitments.routes(ledger),
+            plans.routes(ledger),
             duplicates_view.routes(ledger, desk, duplicates),
             certificate.routes(ledger),
             personal_data.routes(ledger, desk),
@@ -107,6 +113,7 @@ def build(settings: Settings) -> Service:
             imports.prepare,
             functools.partial(cadence.prepare, ledger),
             functools.partial(commitments.prepare, ledger),
+            functools.partial(plans.prepare, ledger),
             timekeeper.prepare,
         ],
         chores=[

@@ -2,6 +2,8 @@
 
 from typing import ClassVar
 
+from pydantic import BaseModel
+
 from shared.contracts.customer import CustomerEvent
 from shared.contracts.envelope import Code, Event, Moment
 from shared.contracts.feedback import Target
@@ -61,10 +63,90 @@ class CommitmentBroken(CareEvent):
     reason: Code
 
 
+class PlannedStep(BaseModel):
+    """One step of a plan: `kind` such as visit or call, the needs it answers, and by when it is done."""
+
+    model_config = Event.model_config
+    step: Code
+    kind: Code
+    needs: list[Code] = []
+    target: Target
+
+
+class PlanEvent(CareEvent):
+    """Base of the events about one plan to look after a customer (S3-02); its words stay in the service."""
+
+    plan_id: Code
+
+
+class MaintenancePlanned(PlanEvent):
+    """A plan was made for the customer; `drive_id` where one was made for all customers of a grade at once."""
+
+    TYPE: ClassVar[str] = "manyi.customer.maintenance.planned.v1"
+    kind: Code
+    drive_id: Code | None = None
+    at: Moment
+    steps: list[PlannedStep]
+    review: Target
+
+
+class MaintenanceAdjusted(PlanEvent):
+    """The plan follows what changed (S3-14): steps were added, open ones dropped."""
+
+    TYPE: ClassVar[str] = "manyi.customer.maintenance.adjusted.v1"
+    at: Moment
+    added: list[PlannedStep] = []
+    dropped: list[Code] = []
+
+
+class MaintenanceStepDone(PlanEvent):
+    """A step was taken, in time or `late`."""
+
+    TYPE: ClassVar[str] = "manyi.customer.maintenance.stepdone.v1"
+    step: Code
+    at: Moment
+    late: bool
+
+
+class RelationReviewed(PlanEvent):
+    """Somebody weighed the relation (S3-05): `score` from 0 to 100; `review` is the next time."""
+
+    TYPE: ClassVar[str] = "manyi.customer.relation.reviewed.v1"
+    at: Moment
+    score: int
+    review: Target
+
+
+class MaintenanceWarned(PlanEvent):
+    """A step of a plan, or without `step` its review, is due soon."""
+
+    TYPE: ClassVar[str] = "manyi.customer.maintenance.warned.v1"
+    step: Code | None = None
+    due_at: Moment
+    at: Moment
+
+
+class MaintenanceMissed(PlanEvent):
+    """A step, or without `step` the review, was not done when due: `level` 0; then the next `role` is told."""
+
+    TYPE: ClassVar[str] = "manyi.customer.maintenance.missed.v1"
+    step: Code | None = None
+    due_at: Moment
+    at: Moment
+    level: int
+    role: Code | None = None
+
+
 SAYS: tuple[type[Event], ...] = (
     CommitmentMade,
     CommitmentWarned,
     CommitmentMissed,
     CommitmentKept,
     CommitmentBroken,
+    MaintenancePlanned,
+    MaintenanceAdjusted,
+    MaintenanceStepDone,
+    RelationReviewed,
+    MaintenanceWarned,
+    MaintenanceMissed,
 )

@@ -11,6 +11,7 @@ from services.customer.main import build
 from services.customer.model.cared import Commitment
 from services.customer.model.customer import PERSONAL, Customer
 from services.customer.model.parts import Contact, Interaction
+from services.customer.model.planned import Plan
 from services.customer.views.customer_file import MASKS
 from shared.plumbing.audit.trail import open_audit
 from shared.plumbing.audit.verify import verify
@@ -188,5 +189,12 @@ async def test_a_grant_opens_one_file_for_a_time_when_somebody_else_gives_it(cus
 
 
 def test_every_personal_field_has_a_mask() -> None:
-    personal = {*PERSONAL, *Customer.PRIVATE, *Contact.PRIVATE, *Interaction.PRIVATE, *Commitment.PRIVATE}
+    personal = {
+        *PERSONAL,
+        *Customer.PRIVATE,
+        *Contact.PRIVATE,
+        *Interaction.PRIVATE,
+        *Commitment.PRIVATE,
+        *Plan.PRIVATE,
+    }
     assert {to_camel(name) for name in personal} <= MASKS.keys()

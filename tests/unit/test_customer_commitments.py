@@ -19,6 +19,7 @@ from services.customer.model.customer import Customer, evolve
 from services.customer.model.deadlines import Deadlines
 from services.customer.model.erasure import erase
 from services.customer.model.files import CustomerErased
+from services.customer.model.open_timers import COMMITMENT
 from shared.contracts import care as said
 from shared.contracts.customer import InteractionLogged
 from shared.contracts.decision import Said, Scene
@@ -44,7 +45,9 @@ def after(state: Customer, sentences: Sequence[Said]) -> Customer:
 
 def promised(last: Span | date = THREE_DAYS) -> Customer:
     due = DEADLINES.due(FRIDAY, last)
-    return after(FILE, promise(FILE, "p", "寄出证书", due, DEADLINES.target(FRIDAY, due), "staff-1", FRIDAY))
+    return after(
+        FILE, promise(FILE, "p", "寄出证书", due, DEADLINES.target(COMMITMENT, FRIDAY, due), "staff-1", FRIDAY)
+    )
 
 
 def told(state: Customer, now: datetime) -> list[tuple[str, int, str | None]]:
@@ -107,7 +110,7 @@ def test_nothing_is_promised_for_the_past_or_to_somebody_erased() -> None:
     assert erased.timers == {}
     due = DEADLINES.due(FRIDAY, THREE_DAYS)
     with pytest.raises(CustomerErased):
-        promise(erased, "q", "x", due, DEADLINES.target(FRIDAY, due), None, FRIDAY)
+        promise(erased, "q", "x", due, DEADLINES.target(COMMITMENT, FRIDAY, due), None, FRIDAY)
 
 
 @pytest.mark.policy("S1-17", "S3-24")

@@ -2,7 +2,6 @@
 
 import uuid
 from collections.abc import Sequence
-from datetime import date
 from typing import Annotated, Any, Literal, Self
 
 from fastapi import APIRouter, Depends
@@ -10,38 +9,27 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic.alias_generators import to_camel
 
+from services.customer.commands.by_when import ByWhen
 from services.customer.desk import STORED, at_home
 from services.customer.model.commitments import give_up, keep, promise
 from services.customer.model.customer import Customer
 from services.customer.model.deadlines import Deadlines
+from services.customer.model.open_timers import COMMITMENT
 from services.customer.views.commitments import ShownCommitment, as_commitment
 from shared.contracts.decision import Said, Scene
 from shared.contracts.envelope import Code
 from shared.plumbing.access import allowed
 from shared.plumbing.commands import Asked, asked, carry_out
 from shared.plumbing.journal import Ledger, Loaded, Task
-from shared.policy.declared import Span
 
-MOST_UNITS = 1_000
 Note = Annotated[str, Field(max_length=2_000)]
 
 
-class MakeCommitment(BaseModel):
-    """What is promised, and by when: within a span, or on a day; a day off gives way to the next day worked."""
+class MakeCommitment(ByWhen):
+    """What is promised, and by when."""
 
-    model_config = ConfigDict(extra="forbid", alias_generator=to_camel, validate_by_name=True, validate_by_alias=True)
     promise: Annotated[str, Field(min_length=1, max_length=2_000)] = Field(examples=["周五前寄出校准证书"])
-    within: Span | None = Field(None, examples=[{"amount": 3, "unit": "working_days"}])
-    due_on: date | None = None
     responsible: Code | None = Field(None, examples=["staff-12"])
-
-    @model_validator(mode="after")
-    def _one_of_both(self) -> Self:
-        if (self.within is None) is (self.due_on is None):
-            raise ValueError("say either within or dueOn")
-        if self.within is not None and self.within.amount > MOST_UNITS:
-            raise ValueError(f"nobody promises anything for longer than {MOST_UNITS} {self.within.unit}")
-        return self
 
 
 class SettleCommitment(BaseModel):
@@ -83,8 +71,8 @@ def routes(ledger: Ledger, deadlines: Deadlines) -> APIRouter:
 
         def rule(state: Customer | None, scene: Scene) -> Sequence[Said]:
             at_home(customer_id, scene.now, state)
-            due = deadlines.due(scene.now, body.within or body.due_on or scene.now.date())
-            target = deadlines.target(scene.now, due)
+            due = body.due(deadlines, scene.now)
+            target = deadlines.target(COMMITMENT, scene.now, due)
             if state is None:
                 return []
             return promise(state, commitment_id, body.promise, due, target, body.responsible, scene.now)

@@ -4,16 +4,13 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
+from services.customer.model.open_timers import COMMITMENT, begun, told, without
+from services.customer.model.planned import planned
 from shared.contracts import care as said
 from shared.contracts.state import Part
-from shared.policy.timers import Timer
 
 if TYPE_CHECKING:
     from services.customer.model.customer import Customer
-
-COMMITMENT = "commitment"
-Timers = Mapping[str, Timer]
-"""Id of what is due → its deadline, as long as that is open."""
 
 
 class Commitment(Part):
@@ -38,20 +35,21 @@ def looked_after(state: "Customer", event: said.CareEvent, private: Mapping[str,
         case said.CommitmentMade():
             fields = {"made_at": event.at, "due_at": event.target.due_at, "responsible": event.responsible}
             made = Commitment.model_validate({**fields, **private})
-            timer = Timer(kind=COMMITMENT, cycle=1, target=event.target)
             return {
                 "commitments": {**state.commitments, event.commitment_id: made},
-                "timers": {**state.timers, event.commitment_id: timer},
+                "timers": {**state.timers, event.commitment_id: begun(COMMITMENT, event.target)},
             }
         case said.CommitmentWarned():
-            return {"timers": _told(state.timers, event.commitment_id, 0)}
+            return {"timers": told(state.timers, event.commitment_id, 0)}
         case said.CommitmentMissed():
-            return {"timers": _told(state.timers, event.commitment_id, event.level + 1)}
+            return {"timers": told(state.timers, event.commitment_id, event.level + 1)}
         case said.CommitmentKept() | said.CommitmentBroken():
             return {
                 "commitments": {**state.commitments, event.commitment_id: _settled(state, event, private)},
-                "timers": _without(state.timers, event.commitment_id),
+                "timers": without(state.timers, event.commitment_id),
             }
+        case said.PlanEvent():
+            return planned(state.plans, state.timers, event, private)
         case _:
             raise ValueError(f"{event.TYPE} is not an event of the care for a customer")
 
@@ -64,13 +62,3 @@ def _settled(
     else:
         outcome = {"status": "broken", "reason": event.reason}
     return state.commitments[event.commitment_id].model_copy(update={**outcome, "settled_at": event.at, **private})
-
-
-def _told(timers: Timers, identifier: str, stage: int) -> Timers:
-    """Count what was told of a deadline, so that it is told once."""
-    timer = timers[identifier]
-    return {**timers, identifier: timer.model_copy(update={"told": max(timer.told, stage + 1)})}
-
-
-def _without(timers: Timers, *identifiers: str) -> Timers:
-    return {name: one for name, one in timers.items() if name not in identifiers}

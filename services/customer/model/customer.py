@@ -18,6 +18,7 @@ from services.customer.model.parts import (
     key_change_after,
     purchase_after,
 )
+from services.customer.model.planned import Plan
 from shared.contracts import care
 from shared.contracts import customer as said
 from shared.contracts.envelope import Event
@@ -62,6 +63,7 @@ class Customer(State):
         "interactions": ("interactions", Interaction),
         "key_changes": ("key_changes", KeyChange),
         "commitments": ("commitments", Commitment),
+        "plans": ("maintenance_plans", Plan),
     }
 
     customer_id: str
@@ -114,6 +116,7 @@ class Customer(State):
     interactions: dict[str, Interaction] = {}
     key_changes: dict[str, KeyChange] = {}
     commitments: dict[str, Commitment] = {}
+    plans: dict[str, Plan] = {}
 
     @computed_field  # type: ignore[prop-decorator]
     @property

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from services.customer.model.cared import COMMITMENT
-from services.customer.model.commitments import fell_due
+from services.customer.model import commitments, plans
 from services.customer.model.customer import Customer
+from services.customer.model.open_timers import COMMITMENT, MAINTENANCE
 from shared.contracts.decision import Said, Scene
 from shared.contracts.feedback import Target
 from shared.policy.calendar.business import Calendar
@@ -17,7 +17,10 @@ from shared.policy.declared import Span
 from shared.policy.policies import LimitUnset, Policies
 from shared.policy.timers import Stage, Timer, due_stages
 
-TELLS: Mapping[str, Callable[[Customer, str, Timer, Stage, str | None], Said]] = {COMMITMENT: fell_due}
+TELLS: Mapping[str, Callable[[Customer, str, Timer, Stage, str | None], Said]] = {
+    COMMITMENT: commitments.fell_due,
+    MAINTENANCE: plans.fell_due,
+}
 """Kind of timer → what is said of it when it comes; a role is told of what is overdue, level by level."""
 
 A_MOMENT = timedelta(milliseconds=1)
@@ -45,13 +48,18 @@ class Deadlines:
             return deadline(calendar, last, Span(amount=0, unit="calendar_days"), day_end)
         return deadline(calendar, start, last, day_end)
 
-    def target(self, start: datetime, due: Due) -> Target:
+    def review(self, start: datetime) -> Target:
+        """The next review of a relation (S3-05)."""
+        every, _ = self.policies.span("relation.review.every", self._day(start))
+        return self.target(MAINTENANCE, start, self.due(start, every))
+
+    def target(self, kind: str, start: datetime, due: Due) -> Target:
         """The deadline with its warning and the levels after it. Raises LimitUnset, CalendarYearUnknown."""
         on = self._day(start)
         calendar, day_end = self.calendar(start)
-        warn, version = self.policies.span("commitment.warn", on)
-        every, _ = self.policies.span("commitment.escalate.every", on)
-        steps = [Span(amount=every.amount * level, unit=every.unit) for level in range(1, len(self.levels(start)) + 1)]
+        warn, version = self.policies.span(f"{kind}.warn", on)
+        every, _ = self.policies.span(f"{kind}.escalate.every", on)
+        steps = [Span(amount=every.amount * level, unit=every.unit) for level, _ in enumerate(self.levels(kind, on), 1)]
         last = due.at - A_MOMENT  # what ends at 24:00 belongs to the day that ends
         return Target(
             warn_at=max(start, _before(calendar, due.at, warn.amount)),
@@ -62,10 +70,10 @@ class Deadlines:
             policy_version=version,
         )
 
-    def levels(self, now: datetime) -> tuple[str, ...]:
+    def levels(self, kind: str, on: date) -> tuple[str, ...]:
         """The roles to be told, level by level; none where the policies name none."""
         try:
-            roles: tuple[str, ...] = self.policies.value("commitment.escalate.to", self._day(now)).value
+            roles: tuple[str, ...] = self.policies.value(f"{kind}.escalate.to", on).value
         except LimitUnset:
             return ()
         return roles
@@ -74,17 +82,21 @@ class Deadlines:
         """Rule of the timekeeper: what has come of a file's deadlines. What was told is not told again."""
         if state is None:
             return []
-        levels = self.levels(scene.now)
+        on = self._day(scene.now)
         return [
-            TELLS[timer.kind](
-                state, name, timer, stage, levels[stage.number - 2] if 2 <= stage.number <= len(levels) + 1 else None
-            )
+            TELLS[timer.kind](state, name, timer, stage, _role(self.levels(timer.kind, on), stage))
             for name, timer in sorted(state.timers.items())
             for stage in due_stages(timer, scene.now)
         ]
 
     def _day(self, now: datetime) -> date:
         return now.astimezone(self.zone).date()
+
+
+def _role(levels: tuple[str, ...], stage: Stage) -> str | None:
+    """Stage 1 is the deadline itself; after it each stage is told to the next role."""
+    level = stage.number - 2
+    return levels[level] if 0 <= level < len(levels) else None
 
 
 def _before(calendar: Calendar, due: datetime, working_days: int) -> datetime:

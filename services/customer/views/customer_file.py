@@ -30,6 +30,9 @@ MASKS = {
     "post": masking.hidden,
     "note": masking.hidden,
     "promise": masking.hidden,
+    "title": masking.hidden,
+    "words": masking.absent,
+    "notes": masking.absent,
 }
 """How personal fields look to whoever may see the file, but not the person (S2-21)."""
 Reading = Annotated[Permit, allowed("customer.read", rows=True)]

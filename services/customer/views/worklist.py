@@ -39,7 +39,10 @@ class Item:
 async def worklist(
     ledger: Ledger, permit: Permit, name: str, wanted: Mapping[str, Any], moment: str, after: str | None, limit: int
 ) -> tuple[list[Item], str | None]:
-    """The parts `name` that match, the earliest `moment` first, and where the next page begins. Raises PageUnknown."""
+    """The parts `name` that match, the earliest `moment` first, and where the next page begins. Raises PageUnknown.
+
+    Nothing is left to do for a customer who was erased.
+    """
     collection, _ = STORED.state.PARTS[name]
     owned = {"from": STORED.collection, "localField": "owner", "foreignField": "_id", "as": "file"}
     found: list[Document] = await (
@@ -47,7 +50,8 @@ async def worklist(
             [
                 {"$match": {"$and": [wanted, beyond(after, moment)]}},
                 {"$sort": {moment: 1, "_id": 1}},
-                {"$lookup": {**owned, "pipeline": [{"$project": {OWNER: 1}}]}},
+                {"$lookup": {**owned, "pipeline": [{"$project": {OWNER: 1, "erased_at": 1}}]}},
+                {"$match": {"file.erased_at": None}},
                 {"$project": {"_id": "$owner", OWNER: {"$first": f"$file.{OWNER}"}, "part": "$$ROOT"}},
                 {"$match": permit.where()},
                 {"$limit": limit + 1},
