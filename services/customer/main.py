@@ -28,24 +28,30 @@ from services.customer.duplicates import Duplicates
 from services.customer.importer import IMPORTS_EVERY_S, Importer
 from services.customer.imports import Imports
 from services.customer.model.deadlines import Deadlines
+from services.customer.reactions import note_what_others_tell
 from services.customer.views import (
     cadence,
     certificate,
     commitments,
     contacts,
+    customer_360,
     customer_file,
     export,
     personal_data,
     plans,
     requests,
     search,
+    timeline,
 )
 from services.customer.views import duplicates as duplicates_view
 from services.customer.views import imports as imports_view
-from shared.contracts.catalogue import intake_topic
+from shared.contracts import feedback
+from shared.contracts.catalogue import events_topic, intake_topic
 from shared.contracts.intake import CUSTOMER_INTAKE
+from shared.contracts.survey import SurveyResponded
 from shared.plumbing.app import Service
 from shared.plumbing.listening import Hearing
+from shared.plumbing.reacting import Reaction
 from shared.plumbing.settings import Settings
 from shared.plumbing.speaking import Speaking
 from shared.plumbing.timers import TIMERS_EVERY_S, Timekeeper
@@ -72,6 +78,8 @@ def build(settings: Settings) -> Service:
         ]
     )
     topic = intake_topic(settings.topic_prefix, "customer")
+    surveys, cases = (events_topic(settings.topic_prefix, service) for service in ("survey", "feedback"))
+    noting = Reaction(ledger, note_what_others_tell.REACTING, settings.max_dead_letters_in_a_row)
     return speaking.service(
         description="One file per customer: who they are, what they bought and signed, and every conversation.",
         routers=[
@@ -95,6 +103,8 @@ def build(settings: Settings) -> Service:
             search.routes(ledger, desk),
             export.routes(ledger, desk),
             customer_file.routes(ledger, desk),
+            customer_360.routes(ledger, desk),
+            timeline.routes(ledger),
             contacts.routes(ledger),
             cadence.routes(ledger, desk),
             commitments.routes(ledger),
@@ -103,12 +113,16 @@ def build(settings: Settings) -> Service:
             certificate.routes(ledger),
             personal_data.routes(ledger, desk),
         ],
-        hearings=[Hearing("customer-intake", [topic], intake_desk)],
-        hears_types={topic: CUSTOMER_INTAKE},
+        hearings=[
+            Hearing("customer-intake", [topic], intake_desk),
+            Hearing(f"customer-{note_what_others_tell.NAME}", [surveys, cases], noting),
+        ],
+        hears_types={topic: CUSTOMER_INTAKE, surveys: (SurveyResponded,), cases: feedback.SAYS},
         prepare=[
             functools.partial(customer_file.prepare, ledger),
             functools.partial(search.prepare, ledger),
             functools.partial(requests.prepare, ledger),
+            functools.partial(note_what_others_tell.prepare, ledger),
             duplicates.prepare,
             imports.prepare,
             functools.partial(cadence.prepare, ledger),

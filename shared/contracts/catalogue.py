@@ -24,7 +24,10 @@ SPOKEN: tuple[tuple[str, tuple[type[Event], ...]], ...] = (
 
 
 def _entries() -> Iterator[Entry]:
-    reacting: dict[type[Event], tuple[str, ...]] = {survey.SurveyResponded: ("feedback", "reporting")}
+    reacting: dict[type[Event], tuple[str, ...]] = {
+        **dict.fromkeys(feedback.SAYS, ("customer", "reporting")),
+        survey.SurveyResponded: ("customer", "feedback", "reporting"),
+    }
     for speaker, said in SPOKEN:
         for event in said:
             yield Entry(event, speaker, reacting.get(event, ("reporting",)))

@@ -12,10 +12,12 @@ from datetime import UTC, datetime
 from typing import Any
 
 from pydantic import ValidationError
+from pymongo import UpdateOne
 
 from shared.contracts.decision import Refusal, TooEarly
 from shared.contracts.envelope import Envelope, Event
 from shared.plumbing.cloudevents import Malformed, parse_json, problems_of
+from shared.plumbing.database import Document
 from shared.plumbing.dead_letters import Retried, Settled
 from shared.plumbing.journal import Cause, Draft, Ledger, Task
 from shared.plumbing.listening import Batch, Offsets, Record
@@ -36,12 +38,20 @@ class Told:
 
 
 @dataclass(frozen=True)
+class Note:
+    """A document that is kept because of an event. Its `_id` comes from the event, so that it is kept once."""
+
+    collection: str
+    document: Document
+
+
+@dataclass(frozen=True)
 class Reacting:
-    """What is heard, and what follows from it at `now`: a task, or None if nothing does. Must be pure."""
+    """What is heard, and what follows from it at `now`: a task, a note, or None if nothing does. Must be pure."""
 
     name: str
-    hears: type[Event]
-    react: Callable[[Told, datetime], Task[Any] | None]
+    hears: Sequence[type[Event]]
+    react: Callable[[Told, datetime], Task[Any] | Note | None]
 
 
 @dataclass
@@ -55,7 +65,7 @@ class _Item:
     told: Told | None = None
     unread: str | None = None
     type: str = "?"
-    task: Task[Any] | None = None
+    follows: Task[Any] | Note | None = None
 
 
 class Reaction:
@@ -64,6 +74,7 @@ class Reaction:
     def __init__(self, ledger: Ledger, reacting: Reacting, max_dead_letters_in_a_row: int) -> None:
         self._ledger = ledger
         self._reacting = reacting
+        self._heard = {event.TYPE: event for event in reacting.hears}
         self._streak = Streak(max_dead_letters_in_a_row)
 
     async def take(self, batch: Batch) -> Offsets:
@@ -93,8 +104,9 @@ class Reaction:
         try:
             envelope = _envelope(item)
             item.type = envelope.type
-            if envelope.type == self._reacting.hears.TYPE:
-                item.told = Told(envelope, self._reacting.hears.model_validate(envelope.data))
+            heard = self._heard.get(envelope.type)
+            if heard is not None:
+                item.told = Told(envelope, heard.model_validate(envelope.data))
         except Malformed as error:
             item.unread = str(error)
         except ValidationError as error:
@@ -114,8 +126,8 @@ class Reaction:
     async def _load(self, items: Sequence[_Item], now: datetime) -> Draft:
         draft = Draft()
         for item in items:
-            item.task = None if item.told is None else self._reacting.react(item.told, now)
-        await self._ledger.load(draft, [item.task for item in items if item.task is not None])
+            item.follows = None if item.told is None else self._reacting.react(item.told, now)
+        await self._ledger.load(draft, [item.follows for item in items if isinstance(item.follows, Task)])
         return draft
 
     def _dead_letter(self, item: _Item, reason: str, now: datetime) -> DeadLetter:
@@ -135,12 +147,16 @@ class Reaction:
 
     def _decide(self, draft: Draft, item: _Item, now: datetime) -> str | None:
         """Note what follows; or answer the reason why nothing can, for the record to be set aside with it."""
-        if item.told is None or item.task is None:
+        if item.told is None or item.follows is None:
+            return None
+        if isinstance(item.follows, Note):
+            note = item.follows.document
+            draft.write(item.follows.collection, UpdateOne({"_id": note["_id"]}, {"$setOnInsert": note}, upsert=True))
             return None
         told = item.told.envelope
         cause = Cause(f"reaction:{self._reacting.name}", told.correlationid or told.id, told.id, told.traceparent)
         try:
-            self._ledger.decide(draft, item.task, now, cause)
+            self._ledger.decide(draft, item.follows, now, cause)
         except (Refusal, TooEarly) as refusal:
             return str(refusal)
         except Exception as error:

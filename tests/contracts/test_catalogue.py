@@ -64,6 +64,8 @@ def constructed(tree: ast.AST, module: ModuleType) -> frozenset[type[Event]]:
 
 
 def _recognises(node: ast.AST) -> bool:
+    if isinstance(node, ast.Attribute):
+        return node.attr == "TYPE"
     return isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in ("isinstance", "cast")
 
 
@@ -115,7 +117,7 @@ def rule(state: told.CustomerUpdated | None) -> told.ContractEnded:
     match state:
         case told.ContractSigned():
             return Said(told.CustomerCreated(customer_id="c", code="C"), state)
-    if isinstance(state, told.ContactAdded):
+    if isinstance(state, told.ContactAdded) or state.type == told.ContactChanged.TYPE:
         return KINDS["a"]
 """
 
@@ -129,7 +131,7 @@ def test_the_walk_tells_saying_from_recognising() -> None:
         "PurchaseCancelled",
         "PurchasePaid",
     ]
-    assert len(named(tree, module)) == 8
+    assert len(named(tree, module)) == 9
     whole = "from shared.contracts import survey\nfrom shared.contracts.catalogue import CATALOGUE\nsurvey.SAYS\n"
     exec(whole, vars(module))  # noqa: S102 - the text above
     assert len(named(ast.parse(whole), module)) == 4

@@ -15,6 +15,7 @@ from shared.contracts.decision import Scene
 from shared.contracts.envelope import Envelope
 from shared.contracts.survey import Answer, SurveyResponded
 from shared.plumbing.identity import Identity
+from shared.plumbing.journal import Task
 from shared.plumbing.reacting import Told
 from shared.policy.low_score import LowScore
 from tests.support.deadlines import deadlines
@@ -119,7 +120,7 @@ def test_a_bad_answer_opens_a_case_that_carries_where_it_came_from() -> None:
     reaction = reacting(pack(), Identity(bytes(32)), deadlines())
     assert reaction.react(responded(4), NOW) is None
     task = reaction.react(responded(3), NOW)
-    assert task is not None
+    assert isinstance(task, Task)
     (sentence,) = task.decide(None, Scene(NOW))
     event = sentence.event
     assert isinstance(event, said.ComplaintOpened)

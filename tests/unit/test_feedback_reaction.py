@@ -34,7 +34,7 @@ async def reaction() -> AsyncIterator[Reaction]:
     clock = ManualClock(datetime(2026, 3, 1, tzinfo=UTC))
     keyring = Keyring(client["unused"], Seal(bytes(32)), BlindIndex(bytes(32)))
     ledger = Ledger(client, client["unused"], keyring, clock, "feedback")
-    yield Reaction(ledger, Reacting("nothing", SurveyResponded, lambda _told, _now: None), 2)
+    yield Reaction(ledger, Reacting("nothing", [SurveyResponded], lambda _told, _now: None), 2)
     await client.close()
 
 

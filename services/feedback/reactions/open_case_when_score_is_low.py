@@ -51,4 +51,4 @@ def reacting(policy: LowScore, identity: Identity, deadlines: Deadlines) -> Reac
 
         return Task(STORED, opening.case_id, decide, person=opening.customer_id)
 
-    return Reacting(NAME, SurveyResponded, react)
+    return Reacting(NAME, [SurveyResponded], react)

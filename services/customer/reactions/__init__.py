@@ -1,0 +1,1 @@
+"""What this service does because of what others say."""
