@@ -15,6 +15,7 @@ from services.customer.commands import (
     make_commitments,
     merge_customers,
     plan_maintenance,
+    plan_visits,
     record_contract,
     record_purchase,
     register_customer,
@@ -42,6 +43,7 @@ from services.customer.views import (
     requests,
     search,
     timeline,
+    visits,
 )
 from services.customer.views import duplicates as duplicates_view
 from services.customer.views import imports as imports_view
@@ -97,6 +99,8 @@ def build(settings: Settings) -> Service:
             *(decide_request.routes(ledger, desk, kind) for kind in requests.CALLED),
             *(requests.routes(ledger, kind) for kind in requests.CALLED),
             requests.budget_routes(ledger, desk),
+            plan_visits.routes(ledger, desk),
+            visits.routes(ledger, desk),
             erase_person.routes(ledger),
             import_customers.routes(imports, desk),
             imports_view.routes(imports),
@@ -123,6 +127,7 @@ def build(settings: Settings) -> Service:
             functools.partial(search.prepare, ledger),
             functools.partial(requests.prepare, ledger),
             functools.partial(note_what_others_tell.prepare, ledger),
+            functools.partial(visits.prepare, ledger),
             duplicates.prepare,
             imports.prepare,
             functools.partial(cadence.prepare, ledger),

@@ -6,11 +6,11 @@ Expenses keep within the budget of the quarter (S3-06). Procurement takes three 
 
 import uuid
 from collections.abc import Sequence
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
 from fastapi import APIRouter, Depends
 from fastapi.responses import JSONResponse
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic.alias_generators import to_camel
 
 from services.customer.commands.acting import acting
@@ -20,6 +20,7 @@ from services.customer.model.budgets import budget_of
 from services.customer.model.requesting import Wanted, ask
 from services.customer.model.spending import Spending
 from services.customer.views.requests import CALLED, ShownRequest, as_request
+from services.customer.views.visits import customer_of
 from shared.contracts.decision import Said, Scene
 from shared.contracts.envelope import Code
 from shared.contracts.spending import Kind
@@ -32,13 +33,19 @@ KINDS: tuple[Kind, ...] = ("expense", "purchase")
 
 
 class RequestExpense(BaseModel):
-    """How much, in minor currency units, and what for; about a customer and a visit where there is one."""
+    """How much, in minor currency units, and what for; about a customer, or a visit to one, where there is one."""
 
     model_config = ConfigDict(extra="forbid", alias_generator=to_camel, validate_by_name=True, validate_by_alias=True)
     amount: Annotated[int, Field(gt=0, le=10**12, examples=[80_000])]
     customer_id: Code | None = None
     visit_id: Code | None = None
     note: Annotated[str, Field(max_length=2_000)] | None = Field(None, examples=["接待晚餐"])
+
+    @model_validator(mode="after")
+    def _of_one_thing(self) -> Self:
+        if self.customer_id is not None and self.visit_id is not None:
+            raise ValueError("name the visit or the customer, not both: a visit has its customer")
+        return self
 
 
 class Emergency(RequestExpense):
@@ -54,7 +61,10 @@ def routes(ledger: Ledger, desk: Desk, kind: Kind) -> APIRouter:
     async def submit(
         body: RequestExpense, request: Asked, requester: str, authorised_by: Acting | None
     ) -> JSONResponse:
-        customers = () if body.customer_id is None else (body.customer_id,)
+        customer_id = body.customer_id
+        if body.visit_id is not None:
+            customer_id = (await customer_of(ledger, body.visit_id))["customer_id"]
+        customers = () if customer_id is None else (customer_id,)
         told: dict[str, Any] = body.model_dump(include={"visit_id", "note"})
         wanted = Wanted(uuid.uuid4().hex, kind, body.amount, customers, **told)
         on = desk.today()

@@ -96,6 +96,16 @@ def unless_erased(state: Customer | None) -> None:
         )
 
 
+def at_hand(customer_id: str, state: Customer | None) -> Customer:
+    """A file that something new may be about. Raises CustomerUnknown, also for a merged one, and CustomerErased."""
+    if state is None:
+        raise CustomerUnknown(f"there is no customer {customer_id}; open the file with POST /v1/customers")
+    if state.merged_into is not None:
+        raise CustomerUnknown(f"{state.code} is merged into {state.merged_into}; name that customer")
+    unless_erased(state)
+    return state
+
+
 def register(state: Customer | None, about: About, fields: Mapping[str, Any]) -> list[Said]:
     """Open a file with its fields, or complete the provisional one.
 

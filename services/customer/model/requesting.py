@@ -11,7 +11,7 @@ from typing import Any
 
 from services.customer.model.budgets import CURRENCY, budget_of
 from services.customer.model.customer import Customer
-from services.customer.model.files import CustomerUnknown, unless_erased
+from services.customer.model.files import at_hand
 from services.customer.model.spending import Spending
 from shared.contracts import spending as said
 from shared.contracts.decision import Invalid, NotFound, Refusal, Said
@@ -173,12 +173,7 @@ def existing(state: Spending | None) -> Spending:
 
 def _check(wanted: Wanted, files: Mapping[str, Customer | None], policies: Policies, on: date) -> None:
     for customer_id in wanted.customers:
-        file = files.get(customer_id)
-        if file is None:
-            raise CustomerUnknown(f"there is no customer {customer_id}; open the file with POST /v1/customers")
-        if file.merged_into is not None:
-            raise CustomerUnknown(f"{file.code} is merged into {file.merged_into}; name that customer")
-        unless_erased(file)
+        at_hand(customer_id, files.get(customer_id))
     if wanted.occasion is not None:
         known = policies.value("care.occasions", on).value
         if wanted.occasion not in known:

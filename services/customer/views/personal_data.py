@@ -8,6 +8,8 @@ from services.customer.desk import STORED, Desk
 from services.customer.drawing import STORED as SPENDINGS
 from services.customer.views.customer_file import as_file, read_file
 from services.customer.views.requests import as_request
+from services.customer.views.visits import STORED as VISITS
+from services.customer.views.visits import as_visit
 from shared.contracts.envelope import Code
 from shared.plumbing.access import Permit, allowed
 from shared.plumbing.journal import Ledger
@@ -35,6 +37,7 @@ def routes(ledger: Ledger, desk: Desk) -> APIRouter:
             "customer": as_file(desk, loaded),
             **parts,
             "requests": await _requests(ledger, customer_id),
+            "visits": await _visits(ledger, customer_id),
             "elsewhere": {"feedback": f"/v1/cases?customer={customer_id}"},
         }
 
@@ -53,3 +56,8 @@ async def _requests(ledger: Ledger, customer_id: str) -> list[dict[str, Any]]:
         }
         for one in shown
     ]
+
+
+async def _visits(ledger: Ledger, customer_id: str) -> list[dict[str, Any]]:
+    documents = await ledger.database[VISITS.collection].find({"customer_id": customer_id}).sort("_id", 1).to_list()
+    return [as_visit(one) for one in await ledger.read_heads(VISITS, documents)]
