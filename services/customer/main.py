@@ -10,6 +10,7 @@ from services.customer.commands import (
     erase_person,
     grade_customers,
     import_customers,
+    keep_care_days,
     keep_contacts,
     log_interaction,
     make_commitments,
@@ -32,6 +33,7 @@ from services.customer.model.deadlines import Deadlines
 from services.customer.reactions import note_what_others_tell
 from services.customer.views import (
     cadence,
+    care,
     certificate,
     commitments,
     contacts,
@@ -92,6 +94,7 @@ def build(settings: Settings) -> Service:
             make_commitments.routes(ledger, deadlines),
             plan_maintenance.routes(ledger, deadlines),
             drive_maintenance.routes(ledger, deadlines),
+            keep_care_days.routes(ledger, desk),
             merge_customers.routes(ledger, desk),
             change_key_fields.routes(ledger, desk),
             request_gift.routes(ledger, desk),
@@ -113,6 +116,7 @@ def build(settings: Settings) -> Service:
             cadence.routes(ledger, desk),
             commitments.routes(ledger),
             plans.routes(ledger),
+            care.routes(ledger, desk),
             duplicates_view.routes(ledger, desk, duplicates),
             certificate.routes(ledger),
             personal_data.routes(ledger, desk),
@@ -133,6 +137,7 @@ def build(settings: Settings) -> Service:
             functools.partial(cadence.prepare, ledger),
             functools.partial(commitments.prepare, ledger),
             functools.partial(plans.prepare, ledger),
+            functools.partial(care.prepare, ledger),
             timekeeper.prepare,
         ],
         chores=[

@@ -1,6 +1,6 @@
 """What the customer service says of looking after customers: promises, plans, greetings (S1-17…19, S3-02, S3-23)."""
 
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from pydantic import BaseModel
 
@@ -137,6 +137,34 @@ class MaintenanceMissed(PlanEvent):
     role: Code | None = None
 
 
+class CareDayNoted(CareEvent):
+    """A day of the year is kept for the customer, or for a contact (S1-19); which day and what for stays sealed."""
+
+    TYPE: ClassVar[str] = "manyi.customer.careday.noted.v1"
+    care_id: Code
+    contact_id: Code | None = None
+
+
+class CareDayDropped(CareEvent):
+    """A day is kept no longer."""
+
+    TYPE: ClassVar[str] = "manyi.customer.careday.dropped.v1"
+    care_id: Code
+    contact_id: Code | None = None
+
+
+class CustomerGreeted(CareEvent):
+    """The customer was greeted, or it was skipped: on a holiday, named with its year, or on a day of their own."""
+
+    TYPE: ClassVar[str] = "manyi.customer.greeted.v1"
+    greeting_id: Code
+    contact_id: Code | None = None
+    holiday: Code | None = None
+    year: int | None = None
+    outcome: Literal["greeted", "skipped"]
+    at: Moment
+
+
 SAYS: tuple[type[Event], ...] = (
     CommitmentMade,
     CommitmentWarned,
@@ -149,4 +177,7 @@ SAYS: tuple[type[Event], ...] = (
     RelationReviewed,
     MaintenanceWarned,
     MaintenanceMissed,
+    CareDayNoted,
+    CareDayDropped,
+    CustomerGreeted,
 )

@@ -8,7 +8,7 @@ import pytest
 from pydantic.alias_generators import to_camel
 
 from services.customer.main import build
-from services.customer.model.cared import Commitment
+from services.customer.model.cared import CareDay, Commitment
 from services.customer.model.customer import PERSONAL, Customer
 from services.customer.model.parts import Contact, Interaction
 from services.customer.model.planned import Plan
@@ -196,5 +196,6 @@ def test_every_personal_field_has_a_mask() -> None:
         *Interaction.PRIVATE,
         *Commitment.PRIVATE,
         *Plan.PRIVATE,
+        *CareDay.PRIVATE,
     }
     assert {to_camel(name) for name in personal} <= MASKS.keys()

@@ -40,7 +40,10 @@ def routes(ledger: Ledger) -> APIRouter:
             return as_certificate(said[0])
 
         parts = {} if contact_id is None else {"contacts": frozenset({contact_id})}
-        task = Task(STORED, customer_id, rule, parts, person=customer_id, forgets=contact_id or customer_id)
+        # Days kept for a contact are sealed with the file: they go with the contact.
+        whole = frozenset() if contact_id is None else frozenset({"care_days", "greetings"})
+        forgets = contact_id or customer_id
+        task = Task(STORED, customer_id, rule, parts, person=customer_id, whole=whole, forgets=forgets)
         answer = await carry_out(ledger, task, request, reply, status=200)
         log.info("person erased", customer=customer_id, contact=contact_id, actor=request.actor)
         return answer

@@ -1,6 +1,6 @@
 """What a file holds of the care for its customer, and how events change it; the rules stand beside, one file each."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
@@ -29,6 +29,34 @@ class Commitment(Part):
     note: str | None = None
 
 
+class CareDay(Part):
+    """A day of the year that is kept for the customer or one contact; `day` as YearlyDay names it.
+
+    Which day it is may be a person's birthday: it is sealed, and found by its blind tag alone.
+    """
+
+    PRIVATE: ClassVar[frozenset[str]] = frozenset({"day", "label"})
+    BLIND: ClassVar[Mapping[str, Callable[[str], str]]] = {"day": str}
+    contact_id: str | None = None
+    occasion: str | None = None
+    day: str | None = None
+    label: str | None = None
+
+
+class Greeting(Part):
+    """That the customer was greeted or not: on a holiday of a year, else on the day `on` that is kept for them."""
+
+    PRIVATE: ClassVar[frozenset[str]] = frozenset({"care_id", "on", "note"})
+    contact_id: str | None = None
+    holiday: str | None = None
+    year: int | None = None
+    outcome: Literal["greeted", "skipped"]
+    at: datetime
+    care_id: str | None = None
+    on: str | None = None
+    note: str | None = None
+
+
 def looked_after(state: "Customer", event: said.CareEvent, private: Mapping[str, Any]) -> dict[str, Any]:
     """The fields of the file that an event about the care for its customer changes."""
     match event:
@@ -47,6 +75,18 @@ def looked_after(state: "Customer", event: said.CareEvent, private: Mapping[str,
             return {
                 "commitments": {**state.commitments, event.commitment_id: _settled(state, event, private)},
                 "timers": without(state.timers, event.commitment_id),
+            }
+        case said.CareDayNoted():
+            kept = CareDay.model_validate({"contact_id": event.contact_id, **private})
+            return {"care_days": {**state.care_days, event.care_id: kept}}
+        case said.CareDayDropped():
+            return {"care_days": {name: one for name, one in state.care_days.items() if name != event.care_id}}
+        case said.CustomerGreeted():
+            greeting = Greeting.model_validate({**event.model_dump(), **private})
+            last = event.at if event.outcome == "greeted" else state.contacted_at
+            return {
+                "greetings": {**state.greetings, event.greeting_id: greeting},
+                "contacted_at": max((one for one in (state.contacted_at, last) if one is not None), default=None),
             }
         case said.PlanEvent():
             return planned(state.plans, state.timers, event, private)

@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 from pydantic import computed_field
 
-from services.customer.model.cared import Commitment, looked_after
+from services.customer.model.cared import CareDay, Commitment, Greeting, looked_after
 from services.customer.model.naming import company_parts, normal_email, normal_name, normal_phone
 from services.customer.model.parts import (
     Contact,
@@ -64,6 +64,8 @@ class Customer(State):
         "key_changes": ("key_changes", KeyChange),
         "commitments": ("commitments", Commitment),
         "plans": ("maintenance_plans", Plan),
+        "care_days": ("care_days", CareDay),
+        "greetings": ("greetings", Greeting),
     }
 
     customer_id: str
@@ -117,6 +119,8 @@ class Customer(State):
     key_changes: dict[str, KeyChange] = {}
     commitments: dict[str, Commitment] = {}
     plans: dict[str, Plan] = {}
+    care_days: dict[str, CareDay] = {}
+    greetings: dict[str, Greeting] = {}
 
     @computed_field  # type: ignore[prop-decorator]
     @property
@@ -240,7 +244,10 @@ def _erased(state: Customer, event: said.ErasureCompleted) -> Customer:
     """Nothing personal is left; the parts of a whole file are emptied where they are stored."""
     if event.contact_id is not None:
         contact = Contact(product_lines=state.contacts[event.contact_id].product_lines)
-        return state.model_copy(update={"contacts": {**state.contacts, event.contact_id: contact}})
+        days = {name: one for name, one in state.care_days.items() if one.contact_id != event.contact_id}
+        wished = {name: one for name, one in state.greetings.items() if one.contact_id != event.contact_id}
+        contacts = {**state.contacts, event.contact_id: contact}
+        return state.model_copy(update={"contacts": contacts, "care_days": days, "greetings": wished})
     emptied: dict[str, Any] = dict.fromkeys((*PERSONAL, *OPEN))
     emptied |= {"known_as": {}, "told_at": {}, "provisional": True, "erased_at": event.completed_at, "timers": {}}
     return state.model_copy(update=emptied)

@@ -33,6 +33,9 @@ MASKS = {
     "title": masking.hidden,
     "words": masking.absent,
     "notes": masking.absent,
+    "label": masking.hidden,
+    "day": masking.absent,
+    "nextOn": masking.absent,
 }
 """How personal fields look to whoever may see the file, but not the person (S2-21)."""
 Reading = Annotated[Permit, allowed("customer.read", rows=True)]

@@ -39,33 +39,37 @@ class Item:
 async def worklist(
     ledger: Ledger, permit: Permit, name: str, wanted: Mapping[str, Any], moment: str, after: str | None, limit: int
 ) -> tuple[list[Item], str | None]:
-    """The parts `name` that match, the earliest `moment` first, and where the next page begins. Raises PageUnknown.
+    """The parts `name` that match, the earliest `moment` first, and where the next page begins. Raises PageUnknown."""
+    found = await reachable(ledger, permit, name, {"$and": [wanted, beyond(after, moment)]}, moment, limit + 1)
+    page = found[:limit]
+    last = page[-1] if len(found) > limit else None
+    return page, None if last is None else next_page(getattr(last.part, moment), last.part_id)
 
-    Nothing is left to do for a customer who was erased.
-    """
+
+async def reachable(
+    ledger: Ledger, permit: Permit, name: str, wanted: Mapping[str, Any], order: str, limit: int
+) -> list[Item]:
+    """The first parts `name` that match and lie within the caller's reach; none of a customer who was erased."""
     collection, _ = STORED.state.PARTS[name]
     owned = {"from": STORED.collection, "localField": "owner", "foreignField": "_id", "as": "file"}
     found: list[Document] = await (
         await ledger.database[collection].aggregate(
             [
-                {"$match": {"$and": [wanted, beyond(after, moment)]}},
-                {"$sort": {moment: 1, "_id": 1}},
+                {"$match": wanted},
+                {"$sort": {order: 1, "_id": 1} if order != "_id" else {"_id": 1}},
                 {"$lookup": {**owned, "pipeline": [{"$project": {OWNER: 1, "erased_at": 1}}]}},
                 {"$match": {"file.erased_at": None}},
                 {"$project": {"_id": "$owner", OWNER: {"$first": f"$file.{OWNER}"}, "part": "$$ROOT"}},
                 {"$match": permit.where()},
-                {"$limit": limit + 1},
+                {"$limit": limit},
             ]
         )
     ).to_list()
-    page = found[:limit]
-    seen = permit.page([_facts(one) for one in page])
-    parts = await ledger.read_parts(STORED, name, [one["part"] for one in page])
-    items = [
-        Item(one["_id"], one["part"]["_id"], part, fields) for one, part, fields in zip(page, parts, seen, strict=True)
+    seen = permit.page([_facts(one) for one in found])
+    parts = await ledger.read_parts(STORED, name, [one["part"] for one in found])
+    return [
+        Item(one["_id"], one["part"]["_id"], part, fields) for one, part, fields in zip(found, parts, seen, strict=True)
     ]
-    more = len(found) > limit
-    return items, next_page(page[-1]["part"][moment], page[-1]["part"]["_id"]) if more else None
 
 
 def beyond(after: str | None, moment: str) -> dict[str, Any]:
