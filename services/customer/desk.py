@@ -10,6 +10,7 @@ from services.customer.model.customer import Customer, evolve
 from services.customer.model.files import About, CustomerUnknown
 from services.customer.model.filing import Filing
 from services.customer.model.likeness import marks_of
+from services.customer.model.quality import Yardstick
 from shared.contracts.decision import Said, Scene
 from shared.contracts.intake import Customer as CustomerRef
 from shared.contracts.intake import ExternalId
@@ -46,6 +47,10 @@ class Desk:
     def filing(self, now: datetime) -> Filing:
         """The policies about files at this instant. Raises LimitUnset."""
         return _filing(self.policies, self.day(now))
+
+    def measure(self, now: datetime) -> Yardstick:
+        """The policies about the quality of files at this instant. Raises LimitUnset."""
+        return _measure(self.policies, self.zone, self.day(now))
 
     def day(self, now: datetime) -> date:
         """The day of an instant, here."""
@@ -106,3 +111,8 @@ def at_home(customer_id: str, now: datetime, state: Customer | None) -> About:
 @lru_cache(maxsize=8)
 def _filing(policies: Policies, on: date) -> Filing:
     return Filing.of(policies, on)
+
+
+@lru_cache(maxsize=8)
+def _measure(policies: Policies, zone: ZoneInfo, on: date) -> Yardstick:
+    return Yardstick.of(policies, _filing(policies, on), on, zone)

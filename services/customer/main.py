@@ -3,8 +3,10 @@
 import functools
 import uuid
 
+from services.customer.assessing import ASSESSING_EVERY_S, Assessing
 from services.customer.commands import (
     change_key_fields,
+    clean_files,
     decide_request,
     drive_maintenance,
     erase_person,
@@ -39,9 +41,11 @@ from services.customer.views import (
     contacts,
     customer_360,
     customer_file,
+    entry,
     export,
     personal_data,
     plans,
+    quality,
     requests,
     search,
     timeline,
@@ -71,7 +75,9 @@ def build(settings: Settings) -> Service:
     desk = Desk(speaking.identity, settings.read_policies(), settings.local_zone, speaking.clock)
     duplicates = Duplicates(ledger)
     imports = Imports(ledger)
+    assessing = Assessing(ledger, desk)
     deadlines = Deadlines(desk.policies, desk.zone)
+    cleanings = clean_files.Cleanings(ledger, desk, deadlines)
     timekeeper = Timekeeper(ledger, STORED, deadlines.tell, uuid.uuid4().hex)
     intake_desk = speaking.intake_desk(
         [
@@ -107,6 +113,9 @@ def build(settings: Settings) -> Service:
             erase_person.routes(ledger),
             import_customers.routes(imports, desk),
             imports_view.routes(imports),
+            clean_files.routes(ledger, desk, cleanings),
+            quality.routes(ledger, desk),
+            entry.routes(ledger, desk),
             search.routes(ledger, desk),
             export.routes(ledger, desk),
             customer_file.routes(ledger, desk),
@@ -134,6 +143,8 @@ def build(settings: Settings) -> Service:
             functools.partial(visits.prepare, ledger),
             duplicates.prepare,
             imports.prepare,
+            assessing.prepare,
+            cleanings.prepare,
             functools.partial(cadence.prepare, ledger),
             functools.partial(commitments.prepare, ledger),
             functools.partial(plans.prepare, ledger),
@@ -143,6 +154,8 @@ def build(settings: Settings) -> Service:
         chores=[
             (AGEING_EVERY_S, Ageing(ledger, desk).step),
             (IMPORTS_EVERY_S, Importer(ledger, desk, duplicates, imports).step),
+            (ASSESSING_EVERY_S, assessing.step),
+            (clean_files.ROUNDS_EVERY_S, cleanings.step),
             (TIMERS_EVERY_S, timekeeper.step),
             (EXPIRING_EVERY_S, Expiring(ledger, desk).step),
         ],

@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from functools import partial
 from typing import Annotated, Any
 
@@ -18,8 +19,8 @@ from services.customer.model.filing import natural_key
 from services.customer.model.key_changes import KeyFields, refuse_direct
 from services.customer.views.customer_file import CustomerFile, as_file
 from shared.contracts import intake
-from shared.contracts.decision import Refusal, Said, Scene
-from shared.contracts.envelope import Code, Dims
+from shared.contracts.decision import Invalid, Refusal, Said, Scene
+from shared.contracts.envelope import Code, Dims, Moment
 from shared.plumbing.access import allowed
 from shared.plumbing.commands import Asked, asked, carry_out
 from shared.plumbing.intake import Heard, Understood
@@ -32,6 +33,10 @@ class LooksLikeAnother(Refusal):
     """One customer, one file (S0-34)."""
 
     SLUG = "customer-looks-like-another"
+
+
+class ContactAhead(Invalid):
+    SLUG = "contact-ahead"
 
 
 class CustomerFields(BaseModel):
@@ -69,6 +74,7 @@ class CreateCustomer(CustomerFields):
     kind: Code | None = Field("direct", examples=["indirect"])
     source: Code = OWN_SOURCE
     external_id: Code | None = None
+    contact_at: Moment | None = Field(None, description="When the first contact was, if not just now.")
     not_the_same_as: list[Code] = Field([], description="Ids of like files that are known to be other customers.")
 
 
@@ -102,13 +108,13 @@ def routes(ledger: Ledger, desk: Desk, duplicates: Duplicates) -> APIRouter:
         dependencies=[allowed("customer.create")],
     )
     async def create_customer(body: CreateCustomer, request: Annotated[Asked, Depends(asked)]) -> JSONResponse:
-        fields = body.model_dump(exclude={"source", "external_id", "not_the_same_as"})
+        fields = body.model_dump(exclude={"source", "external_id", "contact_at", "not_the_same_as"})
         external_id = body.external_id or own_id(desk, fields) or uuid.uuid4().hex
         who = About(
             customer_id=desk.identity.customer(body.source, external_id),
             source=body.source,
             external_id=external_id,
-            time=ledger.clock.now(),
+            time=first_contact(body.contact_at, ledger.clock.now()),
         )
         thresholds = Thresholds.of(desk.policies, desk.today())
         alike = await duplicates.like(fields, who.customer_id, thresholds.shown)
@@ -163,6 +169,13 @@ def desk_changes(
     if state is not None:
         refuse_direct(state, KeyFields.of(desk.policies, desk.day(scene.now)), fields)
     return change(state, who, fields)
+
+
+def first_contact(told: datetime | None, now: datetime) -> datetime:
+    """When the first contact was. Raises ContactAhead."""
+    if told is not None and told > now:
+        raise ContactAhead("contactAt lies ahead: say when the contact was, or leave it out for just now")
+    return told or now
 
 
 def refuse_duplicate(alike: Sequence[Candidate], thresholds: Thresholds) -> None:

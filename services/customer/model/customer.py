@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 from pydantic import computed_field
 
 from services.customer.model.cared import CareDay, Commitment, Greeting, looked_after
+from services.customer.model.cleaning import Cleaning, cleaned
 from services.customer.model.naming import company_parts, normal_email, normal_name, normal_phone
 from services.customer.model.parts import (
     Contact,
@@ -19,7 +20,7 @@ from services.customer.model.parts import (
     purchase_after,
 )
 from services.customer.model.planned import Plan
-from shared.contracts import care
+from shared.contracts import care, quality
 from shared.contracts import customer as said
 from shared.contracts.envelope import Event
 from shared.contracts.state import Part, State
@@ -66,6 +67,7 @@ class Customer(State):
         "plans": ("maintenance_plans", Plan),
         "care_days": ("care_days", CareDay),
         "greetings": ("greetings", Greeting),
+        "cleanings": ("cleanings", Cleaning),
     }
 
     customer_id: str
@@ -103,6 +105,8 @@ class Customer(State):
     erased_at: datetime | None = None
     """Forgotten then, and not registered anew since."""
     contact_at: datetime | None = None
+    verified_at: datetime | None = None
+    """When somebody last found the file right; before that, the first contact counts (S3-25)."""
     told_at: dict[str, datetime] = {}
     name: str | None = None
     phone: str | None = None
@@ -121,6 +125,7 @@ class Customer(State):
     plans: dict[str, Plan] = {}
     care_days: dict[str, CareDay] = {}
     greetings: dict[str, Greeting] = {}
+    cleanings: dict[str, Cleaning] = {}
 
     @computed_field  # type: ignore[prop-decorator]
     @property
@@ -205,6 +210,8 @@ def evolve(state: Customer | None, event: Event, private: Mapping[str, Any]) -> 
             return state.model_copy(update={"interactions": conversations, "contacted_at": last})
         case care.CareEvent():
             return state.model_copy(update=looked_after(state, event, private))
+        case quality.QualityEvent():
+            return state.model_copy(update=cleaned(state, event, private))
         case _:
             raise ValueError(f"{event.TYPE} is not an event of a customer")
 

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from services.customer.model import commitments, plans
+from services.customer.model import cleaning, commitments, plans
 from services.customer.model.customer import Customer
-from services.customer.model.open_timers import COMMITMENT, MAINTENANCE
+from services.customer.model.open_timers import CLEANING, COMMITMENT, MAINTENANCE
 from shared.contracts.decision import Said, Scene
 from shared.contracts.feedback import Target
 from shared.policy.calendar.business import Calendar
@@ -20,6 +20,7 @@ from shared.policy.timers import Stage, Timer, due_stages
 TELLS: Mapping[str, Callable[[Customer, str, Timer, Stage, str | None], Said]] = {
     COMMITMENT: commitments.fell_due,
     MAINTENANCE: plans.fell_due,
+    CLEANING: cleaning.fell_due,
 }
 """Kind of timer → what is said of it when it comes; a role is told of what is overdue, level by level."""
 

@@ -13,6 +13,8 @@ from shared.policy.policies import Policies
 CONTACT_FORMATS = ("mobile", "landline")
 REACHED = {"contact": ("phone", "email")}
 """Any way to reach somebody will do."""
+NAMED = {**REACHED, "contact_person": ("name",), "name": ("name", "company")}
+"""The customer's name may be the company's."""
 _DIGITS = "0123456789ABCDEFGHJKLMNPQRTUWXY"
 """The 31 signs of a unified social credit code, in the order of their values (GB 32100-2015)."""
 
@@ -100,18 +102,27 @@ class Filing:
 
     def check(self, fields: Mapping[str, Any]) -> None:
         """Refuse fields that are not written as the policy asks. Raises FieldMalformed naming the first."""
+        for sentence in self.malformed(fields).values():
+            raise FieldMalformed(sentence)
+
+    def has_form(self, name: str) -> bool:
+        """Whether the policy says how this field is written."""
+        return name in self.words or any(one in self.formats for one in _formats_of(name))
+
+    def malformed(self, fields: Mapping[str, Any]) -> dict[str, str]:
+        """Field → what is wrong with how it is written."""
+        found: dict[str, str] = {}
         for name, value in fields.items():
             if value is None:
                 continue
+            patterns = [self.formats[one] for one in _formats_of(name) if one in self.formats]
             if name in self.words and value not in self.words[name]:
-                raise FieldMalformed(f"{name}: {value!r} is not among {', '.join(self.words[name])}")
-            wanted = CONTACT_FORMATS if name == "phone" else (name,)
-            patterns = [self.formats[one] for one in wanted if one in self.formats]
-            if patterns and not any(re.fullmatch(one, value) for one in patterns):
-                raise FieldMalformed(f"{name}: not written as {' or '.join(wanted)}; correct it or leave it out")
-        credit_code = fields.get("credit_code")
-        if credit_code is not None and not sound_credit_code(credit_code):
-            raise FieldMalformed("credit_code: the check digit is wrong; compare it with the business licence")
+                found[name] = f"{name}: {value!r} is not among {', '.join(self.words[name])}"
+            elif patterns and not any(re.fullmatch(one, value) for one in patterns):
+                found[name] = f"{name}: not written as {' or '.join(_formats_of(name))}; correct it or leave it out"
+            elif name == "credit_code" and not sound_credit_code(value):
+                found[name] = "credit_code: the check digit is wrong; compare it with the business licence"
+        return found
 
     def check_opening(self, fields: Mapping[str, Any]) -> None:
         """Refuse to open a file that lacks what is collected at the first contact. Raises FieldsMissing."""
@@ -121,7 +132,20 @@ class Filing:
 
     def incomplete(self, fields: Mapping[str, Any]) -> list[str]:
         """What a complete file would still need (S2-10); the customer's name may be the company's."""
-        return _lacking(self.complete, fields, {**REACHED, "contact_person": ("name",), "name": ("name", "company")})
+        return _lacking(self.complete, fields, NAMED)
+
+    @property
+    def wanted(self) -> tuple[str, ...]:
+        """What a file should have by any policy: what the first contact collects, and what completes it."""
+        return tuple(dict.fromkeys((*self.required, *self.complete)))
+
+    def lacking(self, fields: Mapping[str, Any]) -> list[str]:
+        """What of `wanted` a file does not have."""
+        return _lacking(self.wanted, fields, NAMED)
+
+
+def _formats_of(name: str) -> tuple[str, ...]:
+    return CONTACT_FORMATS if name == "phone" else (name,)
 
 
 def _lacking(wanted: tuple[str, ...], fields: Mapping[str, Any], alike: Mapping[str, tuple[str, ...]]) -> list[str]:

@@ -7,6 +7,7 @@ from shared.policy.timers import Timer
 
 COMMITMENT = "commitment"
 MAINTENANCE = "maintenance"
+CLEANING = "cleaning"
 Timers = Mapping[str, Timer]
 """Id of what is due → its deadline."""
 
