@@ -1,12 +1,16 @@
 """The whole system, as `manyi up` runs it: supervised processes on a real Kafka and a real MongoDB."""
 
 import os
-from collections.abc import AsyncIterator
+import re
+from collections.abc import AsyncIterator, Generator
 from pathlib import Path
 
 import pytest
 
 from deploy.local.system import System, whole_system
+
+COMPLAINT = re.compile(r'"level": ?"(warning|error|critical)"|\b(WARN|ERROR|FATAL)\b|"s":"[EF]"|Traceback|Error: ')
+"""Of our own JSON logs, Kafka's, mongod's, and of a Python that ended."""
 
 
 @pytest.fixture
@@ -23,3 +27,16 @@ def data_folder() -> Path:
     if not folder:
         pytest.skip("MANYI_DATA names no folder: the real files of the tapes that are not bundled are not at hand")
     return Path(folder)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Function) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """A failed test shows what the processes of its system complained of last: their logs are gone with its folder."""
+    report = yield
+    system = item.funcargs.get("system")
+    if report.failed and isinstance(system, System):
+        for log in sorted((system.data_dir / "logs").glob("*.log")):
+            lines = log.read_text(errors="replace").splitlines()
+            said = [line[:500] for line in lines if COMPLAINT.search(line)]
+            report.sections.append((f"complaints of {log.stem}, {len(said)} in all", "\n".join(said[-15:])))
+    return report
