@@ -35,6 +35,7 @@ from services.customer.model.deadlines import Deadlines
 from services.customer.reactions import note_what_others_tell
 from services.customer.views import (
     cadence,
+    cards,
     care,
     certificate,
     commitments,
@@ -122,6 +123,7 @@ def build(settings: Settings) -> Service:
             customer_360.routes(ledger, desk),
             timeline.routes(ledger),
             contacts.routes(ledger),
+            cards.routes(ledger, desk),
             cadence.routes(ledger, desk),
             commitments.routes(ledger),
             plans.routes(ledger),

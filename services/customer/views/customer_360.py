@@ -1,13 +1,13 @@
 """All that a colleague should know before talking with a customer, in one answer and by one query (S2-15)."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 from fastapi import APIRouter
 
 from services.customer.desk import STORED, Desk
+from services.customer.model.customer import Customer
 from services.customer.model.files import CustomerUnknown
 from services.customer.model.heard import CaseTold, Told, cases, responses
 from services.customer.model.parts import Contract, Purchase
@@ -28,10 +28,11 @@ from services.customer.views.customer_file import (
 from shared.contracts.envelope import Code, Moment
 from shared.contracts.state import Part
 from shared.contracts.survey import Answer
-from shared.plumbing.access import facts_of
+from shared.plumbing.access import Permit, facts_of
 from shared.plumbing.database import Document
 from shared.plumbing.journal import Ledger, Loaded
 from shared.policy.permission.masking import masked
+from shared.policy.permission.table import Fields
 
 HEARD_AT_MOST = 2_000
 """Events of other services that are looked at, the last ones."""
@@ -134,49 +135,6 @@ class Customer360(Shown):
     risk: Risk
 
 
-def routes(ledger: Ledger, desk: Desk) -> APIRouter:
-    """GET /v1/customers/{customer_id}/360."""
-    router = APIRouter(prefix="/v1/customers", tags=["customers"])
-    query = _query()
-
-    @router.get("/{customer_id}/360", response_model_exclude_none=True, summary="A customer from all sides")
-    async def customer_360(customer_id: Code, permit: Reading) -> Customer360:
-        found = await (
-            await ledger.database[STORED.collection].aggregate([{"$match": {"_id": customer_id}}, *query])
-        ).to_list()
-        beside = found[0].pop("beside") if found else {}
-        loaded = await ledger.read_head(STORED, found[0]) if found else Loaded(None)
-        fields = permit.on(facts_of(STORED, customer_id, loaded))
-        if loaded.state is None:
-            raise CustomerUnknown(f"there is no customer {customer_id}; open the file with POST /v1/customers")
-        parts = {
-            one.part: list(
-                zip(
-                    [str(document["_id"]) for document in beside[one.part]],
-                    await ledger.read_parts(STORED, one.part, beside[one.part]),
-                    strict=True,
-                )
-            )
-            for one in SECTIONS
-        }
-        told = [_told(document) for document in beside[HEARD]]
-        shown = {
-            one.part: [masked(one.shown(name, part), MASKS, fields) for name, part in parts[one.part]]
-            for one in SECTIONS
-        }
-        return Customer360.model_validate(
-            {
-                "file": masked(as_file(desk, loaded), MASKS, fields),
-                **shown,
-                "satisfaction": [_response(one) for one in responses(told)[:SHOWN_RESPONSES]],
-                "cases": _cases(cases(told)),
-                "risk": _risk(desk, told, parts),
-            }
-        )
-
-    return router
-
-
 def _query() -> list[Document]:
     """Everything beside the head, of the file itself and of those that were merged into it."""
     looked_up: list[Document] = []
@@ -196,6 +154,62 @@ def _query() -> list[Document]:
     return [{"$set": {"beside.owners": {"$concatArrays": [["$_id"], "$absorbed"]}}}, *looked_up]
 
 
+QUERY = _query()
+
+
+@dataclass(frozen=True)
+class Sides:
+    """A customer as read: the file, how much may be seen of it, what it has many of, and what others told."""
+
+    loaded: Loaded[Customer]
+    fields: Fields
+    parts: Mapping[str, list[tuple[str, Part]]]
+    told: Sequence[Told]
+
+    def shown(self) -> dict[str, list[dict[str, Any]]]:
+        """Every section as JSON, masked."""
+        return {
+            one.part: [masked(one.shown(name, part), MASKS, self.fields) for name, part in self.parts[one.part]]
+            for one in SECTIONS
+        }
+
+
+async def all_sides(ledger: Ledger, customer_id: str, permit: Permit) -> Sides:
+    """Everything about one customer, by one query. Raises Forbidden and CustomerUnknown."""
+    heads = ledger.database[STORED.collection]
+    found = await (await heads.aggregate([{"$match": {"_id": customer_id}}, *QUERY])).to_list()
+    beside = found[0].pop("beside") if found else {}
+    loaded = await ledger.read_head(STORED, found[0]) if found else Loaded[Customer](None)
+    fields = permit.on(facts_of(STORED, customer_id, loaded))
+    if loaded.state is None:
+        raise CustomerUnknown(f"there is no customer {customer_id}; open the file with POST /v1/customers")
+    parts: dict[str, list[tuple[str, Part]]] = {}
+    for one in SECTIONS:
+        names = [str(document["_id"]) for document in beside[one.part]]
+        parts[one.part] = list(zip(names, await ledger.read_parts(STORED, one.part, beside[one.part]), strict=True))
+    return Sides(loaded, fields, parts, [_told(document) for document in beside[HEARD]])
+
+
+def routes(ledger: Ledger, desk: Desk) -> APIRouter:
+    """GET /v1/customers/{customer_id}/360."""
+    router = APIRouter(prefix="/v1/customers", tags=["customers"])
+
+    @router.get("/{customer_id}/360", response_model_exclude_none=True, summary="A customer from all sides")
+    async def customer_360(customer_id: Code, permit: Reading) -> Customer360:
+        sides = await all_sides(ledger, customer_id, permit)
+        return Customer360.model_validate(
+            {
+                "file": masked(as_file(desk, sides.loaded), MASKS, sides.fields),
+                **sides.shown(),
+                "satisfaction": [_response(one) for one in responses(sides.told)[:SHOWN_RESPONSES]],
+                "cases": _cases(cases(sides.told)),
+                "risk": _risk(desk, sides),
+            }
+        )
+
+    return router
+
+
 def _told(document: Document) -> Told:
     return Told(document["_id"], document["subject"], document["type"], document["at"], document["data"])
 
@@ -213,14 +227,14 @@ def _cases(found: Sequence[CaseTold]) -> Cases:
     )
 
 
-def _risk(desk: Desk, told: Sequence[Told], parts: dict[str, list[tuple[str, Part]]]) -> Risk:
-    now: datetime = desk.clock.now()
+def _risk(desk: Desk, sides: Sides) -> Risk:
+    now = desk.clock.now()
     weights = Weights.of(desk.policies, desk.day(now))
     seen = Seen(
-        cases(told),
-        responses(told),
-        [(name, part) for name, part in parts["purchases"] if isinstance(part, Purchase)],
-        [(name, part) for name, part in parts["contracts"] if isinstance(part, Contract)],
+        cases(sides.told),
+        responses(sides.told),
+        [(name, part) for name, part in sides.parts["purchases"] if isinstance(part, Purchase)],
+        [(name, part) for name, part in sides.parts["contracts"] if isinstance(part, Contract)],
     )
     found = reasons(seen, weights, now)
     signs = [ShownReason(code=one.code, points=one.points, about=list(one.about)) for one in found]
