@@ -8,6 +8,7 @@ from pydantic import computed_field
 
 from services.customer.model.cared import CareDay, Commitment, Greeting, looked_after
 from services.customer.model.cleaning import Cleaning, cleaned
+from services.customer.model.entitled import Entitlement, entitled
 from services.customer.model.naming import company_parts, normal_email, normal_name, normal_phone
 from services.customer.model.parts import (
     Contact,
@@ -22,6 +23,7 @@ from services.customer.model.parts import (
 from services.customer.model.planned import Plan
 from shared.contracts import care, quality
 from shared.contracts import customer as said
+from shared.contracts.entitlements import EntitlementEvent
 from shared.contracts.envelope import Event
 from shared.contracts.state import Part, State
 from shared.policy.timers import Timer, soonest
@@ -63,6 +65,7 @@ class Customer(State):
         "contacts": ("contacts", Contact),
         "interactions": ("interactions", Interaction),
         "key_changes": ("key_changes", KeyChange),
+        "entitlements": ("entitlements", Entitlement),
         "commitments": ("commitments", Commitment),
         "plans": ("maintenance_plans", Plan),
         "care_days": ("care_days", CareDay),
@@ -121,6 +124,7 @@ class Customer(State):
     contacts: dict[str, Contact] = {}
     interactions: dict[str, Interaction] = {}
     key_changes: dict[str, KeyChange] = {}
+    entitlements: dict[str, Entitlement] = {}
     commitments: dict[str, Commitment] = {}
     plans: dict[str, Plan] = {}
     care_days: dict[str, CareDay] = {}
@@ -208,6 +212,8 @@ def evolve(state: Customer | None, event: Event, private: Mapping[str, Any]) -> 
             conversations = {**state.interactions, event.interaction_id: logged}
             last = max(state.contacted_at or event.at, event.at)
             return state.model_copy(update={"interactions": conversations, "contacted_at": last})
+        case EntitlementEvent():
+            return state.model_copy(update=entitled(state, event, private))
         case care.CareEvent():
             return state.model_copy(update=looked_after(state, event, private))
         case quality.QualityEvent():
