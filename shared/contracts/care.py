@@ -1,11 +1,12 @@
 """What the customer service says of looking after customers: promises, plans, greetings (S1-17…19, S3-02, S3-23)."""
 
+from datetime import date
 from typing import ClassVar, Literal
 
 from pydantic import BaseModel
 
 from shared.contracts.customer import CustomerEvent
-from shared.contracts.envelope import Code, Event, Moment
+from shared.contracts.envelope import Code, Currency, Event, Minor, Moment
 from shared.contracts.feedback import Target
 
 
@@ -165,6 +166,106 @@ class CustomerGreeted(CareEvent):
     at: Moment
 
 
+class CustomerInvited(CareEvent):
+    """The customer, or one contact, was invited to a company event (S1-18, S3-26)."""
+
+    TYPE: ClassVar[str] = "manyi.customer.invited.v1"
+    invitation_id: Code
+    event_id: Code
+    contact_id: Code | None = None
+    kind: Code
+    starts_at: Moment
+
+
+class InvitationAnswered(CareEvent):
+    """The guest accepted or declined; the last answer counts."""
+
+    TYPE: ClassVar[str] = "manyi.customer.invitation.answered.v1"
+    invitation_id: Code
+    event_id: Code
+    answer: Literal["accepted", "declined"]
+
+
+class AttendanceRecorded(CareEvent):
+    """The guest came, or did not."""
+
+    TYPE: ClassVar[str] = "manyi.customer.invitation.attended.v1"
+    invitation_id: Code
+    event_id: Code
+    attended: bool
+
+
+class OpportunityOpened(CareEvent):
+    """Something may be sold (S2-05): in which stage, for how much, by when."""
+
+    TYPE: ClassVar[str] = "manyi.customer.opportunity.opened.v1"
+    opportunity_id: Code
+    stage: Code
+    amount: Minor
+    currency: Currency
+    product_line: Code | None = None
+    expected_close: date
+    at: Moment
+
+
+class OpportunityMoved(CareEvent):
+    """It is in another stage, or worth another amount, or expected to close on another day."""
+
+    TYPE: ClassVar[str] = "manyi.customer.opportunity.moved.v1"
+    opportunity_id: Code
+    before: Code
+    stage: Code
+    amount: Minor
+    currency: Currency
+    expected_close: date
+
+
+class OpportunityWon(CareEvent):
+    """The customer buys."""
+
+    TYPE: ClassVar[str] = "manyi.customer.opportunity.won.v1"
+    opportunity_id: Code
+    before: Code
+    amount: Minor
+    currency: Currency
+    reason: Code
+    at: Moment
+
+
+class OpportunityLost(CareEvent):
+    """The customer does not buy."""
+
+    TYPE: ClassVar[str] = "manyi.customer.opportunity.lost.v1"
+    opportunity_id: Code
+    before: Code
+    amount: Minor
+    currency: Currency
+    reason: Code
+    at: Moment
+
+
+class CompanyEventEvent(Event):
+    """Base of what is said of an event that the company holds for its customers; a subject of its own."""
+
+    SUBJECT: ClassVar[str] = "company event"
+    event_id: Code
+    kind: Code
+    starts_at: Moment
+
+
+class CompanyEventPlanned(CompanyEventEvent):
+    """A salon, a product launch or the like is planned (S1-18, S3-26); title and place stay in the service."""
+
+    TYPE: ClassVar[str] = "manyi.companyevent.planned.v1"
+
+
+class CompanyEventCancelled(CompanyEventEvent):
+    """It does not take place."""
+
+    TYPE: ClassVar[str] = "manyi.companyevent.cancelled.v1"
+    reason: Code
+
+
 SAYS: tuple[type[Event], ...] = (
     CommitmentMade,
     CommitmentWarned,
@@ -180,4 +281,13 @@ SAYS: tuple[type[Event], ...] = (
     CareDayNoted,
     CareDayDropped,
     CustomerGreeted,
+    CustomerInvited,
+    InvitationAnswered,
+    AttendanceRecorded,
+    OpportunityOpened,
+    OpportunityMoved,
+    OpportunityWon,
+    OpportunityLost,
+    CompanyEventPlanned,
+    CompanyEventCancelled,
 )

@@ -57,6 +57,35 @@ class Greeting(Part):
     note: str | None = None
 
 
+class Invitation(Part):
+    """One guest of a company event: the customer, or a contact of theirs."""
+
+    PRIVATE: ClassVar[frozenset[str]] = frozenset({"note"})
+    event_id: str
+    contact_id: str | None = None
+    kind: str
+    starts_at: datetime
+    status: Literal["invited", "accepted", "declined", "attended", "absent"] = "invited"
+    note: str | None = None
+
+
+class Opportunity(Part):
+    """Something that may be sold, `amount` in minor currency units."""
+
+    PRIVATE: ClassVar[frozenset[str]] = frozenset({"title", "note"})
+    stage: str
+    amount: int
+    currency: str
+    product_line: str | None = None
+    expected_close: str
+    opened_at: datetime
+    status: Literal["open", "won", "lost"] = "open"
+    closed_at: datetime | None = None
+    reason: str | None = None
+    title: str | None = None
+    note: str | None = None
+
+
 def looked_after(state: "Customer", event: said.CareEvent, private: Mapping[str, Any]) -> dict[str, Any]:
     """The fields of the file that an event about the care for its customer changes."""
     match event:
@@ -88,6 +117,13 @@ def looked_after(state: "Customer", event: said.CareEvent, private: Mapping[str,
                 "greetings": {**state.greetings, event.greeting_id: greeting},
                 "contacted_at": max((one for one in (state.contacted_at, last) if one is not None), default=None),
             }
+        case said.CustomerInvited() | said.InvitationAnswered() | said.AttendanceRecorded():
+            before = state.invitations.get(event.invitation_id)
+            invitations = {**state.invitations, event.invitation_id: _invited(before, event, private)}
+            return {"invitations": invitations}
+        case said.OpportunityOpened() | said.OpportunityMoved() | said.OpportunityWon() | said.OpportunityLost():
+            chance = _weighed(state.opportunities.get(event.opportunity_id), event, private)
+            return {"opportunities": {**state.opportunities, event.opportunity_id: chance}}
         case said.PlanEvent():
             return planned(state.plans, state.timers, event, private)
         case _:
@@ -102,3 +138,43 @@ def _settled(
     else:
         outcome = {"status": "broken", "reason": event.reason}
     return state.commitments[event.commitment_id].model_copy(update={**outcome, "settled_at": event.at, **private})
+
+
+def _invited(
+    before: Invitation | None,
+    event: said.CustomerInvited | said.InvitationAnswered | said.AttendanceRecorded,
+    private: Mapping[str, Any],
+) -> Invitation:
+    if isinstance(event, said.CustomerInvited):
+        return Invitation.model_validate(event.model_dump())
+    if before is None:
+        raise ValueError("the invitation is not loaded")
+    if isinstance(event, said.InvitationAnswered):
+        return before.model_copy(update={"status": event.answer})
+    return before.model_copy(update={"status": "attended" if event.attended else "absent", **private})
+
+
+def _weighed(
+    before: Opportunity | None,
+    event: said.OpportunityOpened | said.OpportunityMoved | said.OpportunityWon | said.OpportunityLost,
+    private: Mapping[str, Any],
+) -> Opportunity:
+    if isinstance(event, said.OpportunityOpened):
+        fields = event.model_dump(mode="json") | {"opened_at": event.at}
+        return Opportunity.model_validate({**fields, **private})
+    if before is None:
+        raise ValueError("the opportunity is not loaded")
+    match event:
+        case said.OpportunityMoved():
+            fields = {name: getattr(event, name) for name in ("stage", "amount")}
+            return before.model_copy(update={**fields, "expected_close": event.expected_close.isoformat(), **private})
+        case said.OpportunityWon() | said.OpportunityLost():
+            status = "won" if isinstance(event, said.OpportunityWon) else "lost"
+            closed = {
+                "status": status,
+                "stage": status,
+                "closed_at": event.at,
+                "reason": event.reason,
+                "amount": event.amount,
+            }
+            return before.model_copy(update={**closed, **private})

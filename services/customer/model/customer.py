@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 from pydantic import computed_field
 
-from services.customer.model.cared import CareDay, Commitment, Greeting, looked_after
+from services.customer.model.cared import CareDay, Commitment, Greeting, Invitation, Opportunity, looked_after
 from services.customer.model.cleaning import Cleaning, cleaned
 from services.customer.model.entitled import Entitlement, entitled
 from services.customer.model.naming import company_parts, normal_email, normal_name, normal_phone
@@ -71,6 +71,8 @@ class Customer(State):
         "care_days": ("care_days", CareDay),
         "greetings": ("greetings", Greeting),
         "cleanings": ("cleanings", Cleaning),
+        "invitations": ("event_invitations", Invitation),
+        "opportunities": ("opportunities", Opportunity),
     }
 
     customer_id: str
@@ -130,6 +132,8 @@ class Customer(State):
     care_days: dict[str, CareDay] = {}
     greetings: dict[str, Greeting] = {}
     cleanings: dict[str, Cleaning] = {}
+    invitations: dict[str, Invitation] = {}
+    opportunities: dict[str, Opportunity] = {}
 
     @computed_field  # type: ignore[prop-decorator]
     @property
