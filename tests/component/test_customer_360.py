@@ -47,6 +47,12 @@ async def test_one_timeline_and_one_view_of_what_three_services_tell(three: Thre
         f"{path}/interactions", json={"kind": "visit", "channel": "phone", "note": "好"}
     )
     assert spoken.status_code == 201, spoken.text
+    promised = {"promise": "寄证书", "within": {"amount": 3, "unit": "working_days"}, "responsible": "u-1"}
+    promise = await customer.client.post(f"{path}/commitments", json=promised)
+    assert promise.status_code == 201, promise.text
+    planned = {"customerId": customer_id, "kind": "visit", "plannedFor": "2030-03-01T09:00:00+08:00", "purpose": "回访"}
+    visit = await customer.client.post("/v1/visits", json=planned)
+    assert visit.status_code == 201, visit.text
     first, last = await answered(survey, customer_id, 9), await answered(survey, customer_id, 6)
     case_ids = []
     for kind in ("complaint", "inquiry"):
@@ -71,6 +77,8 @@ async def test_one_timeline_and_one_view_of_what_three_services_tell(three: Thre
     assert view["file"]["name"] == "王芳"
     assert [one["name"] for one in view["contacts"]] == ["李敏"]
     assert view["interactions"][0]["note"] == "好"
+    assert [(one["taskId"], one["kind"]) for one in view["tasks"]] == [(promise.json()["commitmentId"], "commitment")]
+    assert [(one["visitId"], one["purpose"]) for one in view["visits"]] == [(visit.json()["visitId"], "回访")]
     assert [(one["responseId"], one["nps"]) for one in view["satisfaction"]] == [(last, 6), (first, 9)]
     assert view["satisfaction"][0]["answers"][0]["value"] == 6
     (complaint,) = view["cases"]["open"]

@@ -12,9 +12,9 @@ from services.customer.model.contacts import ContactUnknown
 from services.customer.model.customer import Customer
 from services.customer.model.heard import cases, responses
 from services.customer.model.parts import Contract, Purchase
-from services.customer.views.customer_360 import Sides, all_sides
 from services.customer.views.customer_file import MASKS, Reading, as_file
 from services.customer.views.pages import Listed, PdfResponse, page
+from services.customer.views.sides import Sides, all_sides
 from shared.contracts.decision import NotFound, Refusal
 from shared.contracts.envelope import Code
 from shared.plumbing.journal import Ledger

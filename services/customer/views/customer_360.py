@@ -1,19 +1,17 @@
 """All that a colleague should know before talking with a customer, in one answer and by one query (S2-15)."""
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 from fastapi import APIRouter
 
-from services.customer.desk import STORED, Desk
+from services.customer.desk import Desk
 from services.customer.model.customer import Customer
-from services.customer.model.files import CustomerUnknown
 from services.customer.model.heard import CaseTold, Told, cases, responses
 from services.customer.model.parts import Contract, Purchase
 from services.customer.model.risk import Seen, Weights, reasons, score
-from services.customer.reactions.note_what_others_tell import HEARD
-from services.customer.views.contacts import ShownContact, as_contact
+from services.customer.views.contacts import ShownContact
 from services.customer.views.customer_file import (
     MASKS,
     CustomerFile,
@@ -23,49 +21,16 @@ from services.customer.views.customer_file import (
     ShownContract,
     ShownPurchase,
     as_file,
-    as_interaction,
 )
+from services.customer.views.sides import Sides, all_sides
+from services.customer.views.visits import VISIT_MASKS, ShownVisit, as_visit
 from shared.contracts.envelope import Code, Moment
-from shared.contracts.state import Part
 from shared.contracts.survey import Answer
-from shared.plumbing.access import Permit, facts_of
-from shared.plumbing.database import Document
-from shared.plumbing.journal import Ledger, Loaded
+from shared.plumbing.journal import Ledger
 from shared.policy.permission.masking import masked
-from shared.policy.permission.table import Fields
 
-HEARD_AT_MOST = 2_000
-"""Events of other services that are looked at, the last ones."""
 SHOWN_RESPONSES = 5
 SHOWN_OVER = 20
-
-
-@dataclass(frozen=True)
-class Section:
-    """A kind of part as the view shows it: the first ones in this order, at most so many."""
-
-    part: str
-    order: dict[str, int]
-    most: int
-    shown: Callable[[str, Any], dict[str, Any]]
-
-
-def _as(model: type[Shown], name: str) -> Callable[[str, Part], dict[str, Any]]:
-    def shown(identifier: str, part: Part) -> dict[str, Any]:
-        return model.model_validate({**part.model_dump(), name: identifier}).model_dump(
-            mode="json", by_alias=True, exclude_none=True
-        )
-
-    return shown
-
-
-SECTIONS: tuple[Section, ...] = (
-    Section("contacts", {"_id": 1}, 50, as_contact),
-    Section("purchases", {"occurred_at": -1}, 50, _as(ShownPurchase, "purchase_id")),
-    Section("contracts", {"starts_at": -1}, 20, _as(ShownContract, "contract_id")),
-    Section("interactions", {"at": -1}, 10, as_interaction),
-)
-"""What a file has many of. A new kind of part is shown by a line here and a field of Customer360."""
 
 
 class ShownResponse(Shown):
@@ -99,6 +64,15 @@ class ShownCase(Shown):
     breached: bool
 
 
+class ShownTask(Shown):
+    """What somebody has still to do for the customer, by when; `kind` such as commitment, maintenance, cleaning."""
+
+    task_id: str
+    kind: str
+    due_at: Moment
+    overdue: bool
+
+
 class ShownReason(Shown):
     """A sign that the customer may leave; `about` names the events (subject:revision), orders or contracts."""
 
@@ -130,64 +104,11 @@ class Customer360(Shown):
     purchases: list[ShownPurchase]
     contracts: list[ShownContract]
     interactions: list[LoggedInteraction]
+    visits: list[ShownVisit]
+    tasks: list[ShownTask]
     satisfaction: list[ShownResponse]
     cases: Cases
     risk: Risk
-
-
-def _query() -> list[Document]:
-    """Everything beside the head, of the file itself and of those that were merged into it."""
-    looked_up: list[Document] = []
-    kinds = [(one.part, STORED.state.PARTS[one.part][0], "owner", one.order, one.most) for one in SECTIONS]
-    for name, collection, field, order, most in [*kinds, (HEARD, HEARD, "customer", {"at": -1}, HEARD_AT_MOST)]:
-        looked_up.append(
-            {
-                "$lookup": {
-                    "from": collection,
-                    "localField": "beside.owners",
-                    "foreignField": field,
-                    "pipeline": [{"$sort": order}, {"$limit": most}],
-                    "as": f"beside.{name}",
-                }
-            }
-        )
-    return [{"$set": {"beside.owners": {"$concatArrays": [["$_id"], "$absorbed"]}}}, *looked_up]
-
-
-QUERY = _query()
-
-
-@dataclass(frozen=True)
-class Sides:
-    """A customer as read: the file, how much may be seen of it, what it has many of, and what others told."""
-
-    loaded: Loaded[Customer]
-    fields: Fields
-    parts: Mapping[str, list[tuple[str, Part]]]
-    told: Sequence[Told]
-
-    def shown(self) -> dict[str, list[dict[str, Any]]]:
-        """Every section as JSON, masked."""
-        return {
-            one.part: [masked(one.shown(name, part), MASKS, self.fields) for name, part in self.parts[one.part]]
-            for one in SECTIONS
-        }
-
-
-async def all_sides(ledger: Ledger, customer_id: str, permit: Permit) -> Sides:
-    """Everything about one customer, by one query. Raises Forbidden and CustomerUnknown."""
-    heads = ledger.database[STORED.collection]
-    found = await (await heads.aggregate([{"$match": {"_id": customer_id}}, *QUERY])).to_list()
-    beside = found[0].pop("beside") if found else {}
-    loaded = await ledger.read_head(STORED, found[0]) if found else Loaded[Customer](None)
-    fields = permit.on(facts_of(STORED, customer_id, loaded))
-    if loaded.state is None:
-        raise CustomerUnknown(f"there is no customer {customer_id}; open the file with POST /v1/customers")
-    parts: dict[str, list[tuple[str, Part]]] = {}
-    for one in SECTIONS:
-        names = [str(document["_id"]) for document in beside[one.part]]
-        parts[one.part] = list(zip(names, await ledger.read_parts(STORED, one.part, beside[one.part]), strict=True))
-    return Sides(loaded, fields, parts, [_told(document) for document in beside[HEARD]])
 
 
 def routes(ledger: Ledger, desk: Desk) -> APIRouter:
@@ -201,6 +122,8 @@ def routes(ledger: Ledger, desk: Desk) -> APIRouter:
             {
                 "file": masked(as_file(desk, sides.loaded), MASKS, sides.fields),
                 **sides.shown(),
+                "visits": [masked(as_visit(one), VISIT_MASKS, sides.fields) for one in sides.visits],
+                "tasks": _tasks(sides.loaded.state, desk.clock.now()),
                 "satisfaction": [_response(one) for one in responses(sides.told)[:SHOWN_RESPONSES]],
                 "cases": _cases(cases(sides.told)),
                 "risk": _risk(desk, sides),
@@ -208,10 +131,6 @@ def routes(ledger: Ledger, desk: Desk) -> APIRouter:
         )
 
     return router
-
-
-def _told(document: Document) -> Told:
-    return Told(document["_id"], document["subject"], document["type"], document["at"], document["data"])
 
 
 def _response(one: Told) -> dict[str, Any]:
@@ -225,6 +144,16 @@ def _cases(found: Sequence[CaseTold]) -> Cases:
         open=[one for case, one in pairs if case.open],
         over=[one for case, one in pairs if not case.open][:SHOWN_OVER],
     )
+
+
+def _tasks(state: Customer | None, now: datetime) -> list[ShownTask]:
+    """Every deadline that is open, the first due first."""
+    timers = {} if state is None else state.timers
+    found = [
+        ShownTask(task_id=name, kind=one.kind, due_at=one.target.due_at, overdue=one.target.due_at <= now)
+        for name, one in timers.items()
+    ]
+    return sorted(found, key=lambda one: (one.due_at, one.task_id))
 
 
 def _risk(desk: Desk, sides: Sides) -> Risk:

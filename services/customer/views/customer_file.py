@@ -11,10 +11,11 @@ from services.customer.model.customer import Customer
 from services.customer.model.files import CustomerUnknown
 from services.customer.model.parts import Contract, Interaction, Purchase
 from services.customer.views.choosing import Filter
-from shared.contracts.envelope import Code, Moment
+from shared.contracts.envelope import Code, Moment, moment_text
 from shared.contracts.state import Part
 from shared.plumbing.access import Permit, allowed, facts_of
 from shared.plumbing.journal import OWNER, Ledger, Loaded
+from shared.plumbing.past import as_of as past_state
 from shared.policy.permission import masking
 from shared.policy.permission.masking import masked
 from shared.policy.permission.table import Fields
@@ -220,10 +221,23 @@ def routes(ledger: Ledger, desk: Desk) -> APIRouter:
         return await show(document["_id"], permit)
 
     @router.get(
-        "/{customer_id}", response_model=CustomerFile, response_model_exclude_none=True, summary="Read one file"
+        "/{customer_id}",
+        response_model=CustomerFile,
+        response_model_exclude_none=True,
+        summary="Read one file, now or as of an earlier moment",
     )
-    async def read_customer(customer_id: Code, permit: Reading) -> dict[str, Any]:
-        return await show(customer_id, permit)
+    async def read_customer(
+        customer_id: Code,
+        permit: Reading,
+        as_of: Annotated[Moment | None, Query(description="The file as it was recorded by then.")] = None,
+    ) -> dict[str, Any]:
+        if as_of is None:
+            return await show(customer_id, permit)
+        _, fields = await read_file(ledger, customer_id, permit)
+        past = await past_state(ledger, STORED, customer_id, as_of)
+        if past.state is None:
+            raise CustomerUnknown(f"there was no file of customer {customer_id} yet at {moment_text(as_of)}")
+        return masked(as_file(desk, past), MASKS, fields)
 
     @router.get(
         "/{customer_id}/purchases", response_model_exclude_none=True, summary="Orders of a customer, newest first"
