@@ -141,7 +141,7 @@ class KeyChangeStepApproved(CustomerEvent):
 
 
 class KeyChangeDecided(CustomerEvent):
-    """The request is approved, and the file changes; or it is rejected."""
+    """The request is approved, and the file changes; or it is rejected, withdrawn or lapsed."""
 
     TYPE: ClassVar[str] = "manyi.customer.keychange.decided.v1"
     request_id: Code

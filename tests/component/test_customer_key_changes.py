@@ -7,7 +7,12 @@ from typing import Any
 
 import pytest
 
+from services.customer.commands.change_key_fields import Lapsing
 from services.customer.main import build
+from shared.contracts.envelope import parse_moment
+from shared.plumbing.clock import ManualClock
+from shared.plumbing.settings import Settings
+from shared.plumbing.speaking import Speaking
 from tests.support.customers import wang
 from tests.support.service import Running, running, settings_for
 from tests.support.stack import Namespace, RealStack
@@ -16,8 +21,13 @@ pytestmark = pytest.mark.stack
 
 
 @pytest.fixture
-async def customer(stack: RealStack, namespace: Namespace, tmp_path: Path) -> AsyncIterator[Running]:
-    async with running(build, settings_for(stack, namespace, tmp_path)) as service:
+def settings(stack: RealStack, namespace: Namespace, tmp_path: Path) -> Settings:
+    return settings_for(stack, namespace, tmp_path)
+
+
+@pytest.fixture
+async def customer(settings: Settings) -> AsyncIterator[Running]:
+    async with running(build, settings) as service:
         yield service
 
 
@@ -73,3 +83,54 @@ async def test_a_rejected_change_needs_a_reason_and_changes_nothing(customer: Ru
     assert (await customer.client.get(place)).json()["phone"] == file["phone"]
     unknown = f"{place}/key-changes/{'0' * 32}/decisions"
     assert (await customer.client.post(unknown, json=no, headers=as_("lead"))).status_code == 404
+
+
+@pytest.mark.policy("S2-19")
+async def test_requests_are_listed_with_what_they_would_change_and_taken_back_by_who_asked(customer: Running) -> None:
+    file = (await customer.client.post("/v1/customers", json=wang(region="north"))).json()
+    place = f"/v1/customers/{file['customerId']}/key-changes"
+    first = await customer.client.post(place, json={"phone": "13900139000"}, headers=as_("staff-1"))
+    second = await customer.client.post(place, json={"company": "华北精密仪器有限公司"}, headers=as_("staff-1"))
+    assert {first.status_code, second.status_code} == {201}
+
+    own = (await customer.client.get(place)).json()
+    values = {one["requestId"]: one["values"] for one in own}
+    assert values[first.json()["requestId"]] == {"phone": "13900139000"}
+    wanted = {"waiting_for": "director"}
+    waiting = (await customer.client.get("/v1/key-changes", params=wanted)).json()["keyChanges"]
+    assert [one["requestId"] for one in waiting] == [second.json()["requestId"]]
+    assert (waiting[0]["requester"], waiting[0]["customerId"]) == ("staff-1", file["customerId"])
+
+    withdrawal = f"{place}/{first.json()['requestId']}/withdrawal"
+    other = await customer.client.post(withdrawal, json={}, headers=as_("staff-2"))
+    assert other.status_code == 403, other.text
+    mine = await customer.client.post(withdrawal, json={"reason": "客户改了主意"}, headers=as_("staff-1"))
+    assert (mine.status_code, mine.json()["status"]) == (200, "withdrawn")
+    again = await customer.client.post(withdrawal, json={}, headers=as_("staff-1"))
+    assert again.status_code == 409, again.text
+    first_page = (await customer.client.get("/v1/key-changes", params={"limit": 1})).json()
+    assert [one["requestId"] for one in first_page["keyChanges"]] == [second.json()["requestId"]]
+    assert "next" not in first_page
+
+
+@pytest.mark.policy("S2-19")
+async def test_what_nobody_decides_lapses_once(customer: Running, settings: Settings) -> None:
+    file = (await customer.client.post("/v1/customers", json=wang())).json()
+    place = f"/v1/customers/{file['customerId']}/key-changes"
+    asked = await customer.client.post(place, json={"phone": "13900139000"}, headers=as_("staff-1"))
+    speaking = Speaking("customer", settings)
+    lapsing = Lapsing(speaking.ledger)
+    assert await lapsing.step() == 0
+    speaking.ledger.clock = ManualClock(parse_moment(asked.json()["dueAt"]))
+    assert [await lapsing.step() for _ in range(2)] == [1, 0]
+    await speaking.client.close()
+    assert [one["status"] for one in (await customer.client.get(place)).json()] == ["lapsed"]
+    late = {"decision": "approve", "step": 0}
+    refused = await customer.client.post(
+        f"{place}/{asked.json()['requestId']}/decisions", json=late, headers=as_("lead")
+    )
+    assert refused.status_code == 409, refused.text
+    journal = customer.service.database["journal"]
+    decided = await journal.find_one({"type": "manyi.customer.keychange.decided.v1"})
+    assert decided is not None
+    assert '"outcome":"lapsed"' in decided["event"].replace(" ", "")

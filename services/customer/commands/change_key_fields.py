@@ -1,7 +1,7 @@
-"""Ask for a change of key fields, and decide on it, by HTTP (S2-19)."""
+"""Ask for a change of key fields, decide on it or take it back, by HTTP; what nobody decides lapses (S2-19)."""
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends
@@ -13,14 +13,17 @@ from services.customer.commands.acting import acting
 from services.customer.commands.register_customer import CustomerFields
 from services.customer.desk import STORED, Desk, at_home
 from services.customer.model.customer import Customer
-from services.customer.model.key_changes import ask, decide
-from services.customer.views.customer_file import Shown
+from services.customer.model.key_changes import ask, decide, lapse, withdraw
+from services.customer.views.key_changes import ShownKeyChange, as_key_change
 from shared.contracts.decision import Said, Scene
-from shared.contracts.envelope import Code, Moment
+from shared.contracts.envelope import Code
 from shared.plumbing.access import allowed
-from shared.plumbing.commands import Asked, asked, carry_out
-from shared.plumbing.journal import Ledger, Loaded, Task
+from shared.plumbing.commands import Asked, asked, carry_out, perform
+from shared.plumbing.journal import Cause, Ledger, Loaded, Stale, Task
 from shared.policy.approvals.acting import Acting
+
+AT_ONCE = 200
+LAPSING_EVERY_S = 30.0
 
 
 class Decision(BaseModel):
@@ -33,16 +36,11 @@ class Decision(BaseModel):
     reason: Annotated[str, Field(max_length=2_000)] | None = None
 
 
-class ShownKeyChange(Shown):
-    """A request as it stands: which fields, who decides the waiting step, until when."""
+class Withdrawal(BaseModel):
+    """Why, if one wants to say."""
 
-    request_id: str
-    fields: list[str]
-    status: str
-    step: int
-    cycle: int
-    waiting_for: str | None = None
-    due_at: Moment | None = None
+    model_config = ConfigDict(extra="forbid")
+    reason: Annotated[str, Field(max_length=2_000)] | None = None
 
 
 def routes(ledger: Ledger, desk: Desk) -> APIRouter:
@@ -92,24 +90,67 @@ def routes(ledger: Ledger, desk: Desk) -> APIRouter:
             agreed, step = body.decision == "approve", (body.step, body.cycle)
             return [] if state is None else decide(state, about, request_id, who, agreed, step, body.reason)
 
-        task = Task(STORED, customer_id, rule, {"key_changes": frozenset({request_id})})
+        task = _task(customer_id, request_id, rule)
+        return await carry_out(ledger, task, request, lambda one: _shown(request_id, one), status=200)
+
+    @router.post(
+        "/{request_id}/withdrawal",
+        response_model=ShownKeyChange,
+        summary="Take a request back before it is decided",
+        dependencies=[allowed("keychange.request", rows=True)],
+    )
+    async def withdraw_change(
+        customer_id: Code,
+        request_id: Code,
+        body: Withdrawal,
+        request: Annotated[Asked, Depends(asked)],
+        who: Annotated[Acting, Depends(acting(desk))],
+    ) -> JSONResponse:
+        def rule(state: Customer | None, scene: Scene) -> Sequence[Said]:
+            at_home(customer_id, scene.now, state)
+            return [] if state is None else withdraw(state, request_id, who, body.reason, scene.now)
+
+        task = _task(customer_id, request_id, rule)
         return await carry_out(ledger, task, request, lambda one: _shown(request_id, one), status=200)
 
     return router
 
 
+class Lapsing:
+    """A chore, repeatable at any time: requests that nobody decided in time lapse."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+
+    async def step(self) -> int:
+        """Take those whose deadline has come by the ledger's clock; answers how many were looked at."""
+        come = {"approval.status": "pending", "approval.due_at": {"$lte": self._ledger.clock.now()}}
+        found = await self._ledger.database["key_changes"].find(come, {"owner": 1}).limit(AT_ONCE).to_list()
+        for document in found:
+            try:
+                await perform(self._ledger, [self._task(document["owner"], document["_id"])], Cause("time"))
+            except Stale:  # somebody is busy with it: the next step looks again
+                continue
+        return len(found)
+
+    @staticmethod
+    def _task(customer_id: str, request_id: str) -> Task[Customer]:
+        return _task(customer_id, request_id, lambda state, scene: lapse(state, request_id, scene.now), follow=False)
+
+
+def _task(
+    customer_id: str,
+    request_id: str,
+    rule: Callable[[Customer | None, Scene], Sequence[Said]],
+    *,
+    follow: bool = True,
+) -> Task[Customer]:
+    return Task(STORED, customer_id, rule, {"key_changes": frozenset({request_id})}, follow=follow)
+
+
 def _shown(request_id: str, loaded: Loaded[Customer]) -> dict[str, Any]:
     if loaded.state is None:
         raise ValueError("a rule that answered has a file")
-    change = loaded.state.key_changes[request_id]
-    approval = change.approval
-    shown = ShownKeyChange(
-        request_id=request_id,
-        fields=change.fields,
-        status=approval.status,
-        step=approval.step,
-        cycle=approval.cycle,
-        waiting_for=approval.route.steps[approval.step] if approval.status == "pending" else None,
-        due_at=approval.due_at,
-    )
-    return shown.model_dump(mode="json", by_alias=True, exclude_none=True)
+    state = loaded.state
+    shown = as_key_change(state.customer_id, request_id, state.key_changes[request_id])
+    return shown.model_dump(mode="json", by_alias=True, exclude_none=True, exclude={"values"})

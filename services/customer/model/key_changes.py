@@ -10,13 +10,15 @@ from typing import Any
 
 from services.customer.model.customer import Customer
 from services.customer.model.files import About, change
+from services.customer.model.parts import KeyChange
 from shared.contracts import customer as said
 from shared.contracts.decision import Invalid, NotFound, Refusal, Said
 from shared.policy.approvals.acting import Acting
 from shared.policy.approvals.asking import submit
+from shared.policy.approvals.asking import withdraw as taken_back
 from shared.policy.approvals.decided import Decided
-from shared.policy.approvals.deciding import approve, reject
-from shared.policy.approvals.moves import Completed, Rejected, Request, StepApproved
+from shared.policy.approvals.deciding import approve, expire, reject
+from shared.policy.approvals.moves import Completed, Lapsed, Rejected, Request, StepApproved, Withdrawn
 from shared.policy.policies import Policies
 
 LEVELS = {
@@ -120,9 +122,7 @@ def decide(
 
     Raises KeyChangeUnknown and what the approval rules raise.
     """
-    asked = state.key_changes.get(request_id)
-    if asked is None:
-        raise KeyChangeUnknown(f"customer {state.code} has no key change {request_id}; list them first")
+    asked = _asked(state, request_id)
     now = about.time
     rule = approve(asked.approval, who, *step, now, reason) if agreed else None
     moves = rule if rule is not None else reject(asked.approval, who, *step, now, reason or "")
@@ -132,6 +132,27 @@ def decide(
     return told
 
 
+def withdraw(state: Customer, request_id: str, who: Acting, reason: str | None, now: datetime) -> list[Said]:
+    """Take a request back before it is decided. Raises KeyChangeUnknown, NotYourRequest, ApprovalNotOpen."""
+    asked = _asked(state, request_id)
+    return [_decision(state, request_id, one) for one in taken_back(asked.approval, who, now, reason)]
+
+
+def lapse(state: Customer | None, request_id: str, now: datetime) -> list[Said]:
+    """The passing of a request's deadline; repeatable."""
+    asked = None if state is None else state.key_changes.get(request_id)
+    if state is None or asked is None:
+        return []
+    return [_decision(state, request_id, one) for one in expire(asked.approval, now)]
+
+
+def _asked(state: Customer, request_id: str) -> KeyChange:
+    asked = state.key_changes.get(request_id)
+    if asked is None:
+        raise KeyChangeUnknown(f"customer {state.code} has no key change {request_id}; list them first")
+    return asked
+
+
 def _decision(state: Customer, request_id: str, one: Decided) -> Said:
     move = one.move
     told = {"customer_id": state.customer_id, "request_id": request_id, "dims": state.dims_now("manyi", {}, None)}
@@ -139,8 +160,10 @@ def _decision(state: Customer, request_id: str, one: Decided) -> Said:
         by = move.signature.by
         event = said.KeyChangeStepApproved.model_validate({**told, "step": move.step, "role": move.role, "by": by})
         return _said(event, one, {})
-    if isinstance(move, Completed | Rejected):
+    if isinstance(move, Completed | Rejected | Lapsed):
         return _said(said.KeyChangeDecided.model_validate({**told, "outcome": move.outcome}), one, {})
+    if isinstance(move, Withdrawn):
+        return _said(said.KeyChangeDecided.model_validate({**told, "outcome": "withdrawn"}), one, {})
     raise ValueError(f"{move.move} is no decision")
 
 

@@ -1,0 +1,107 @@
+"""Requests for changes of key fields: those of one customer, and those that wait for a decision (S2-19)."""
+
+from typing import Any
+
+from fastapi import APIRouter
+
+from services.customer.desk import STORED
+from services.customer.model.parts import KeyChange
+from services.customer.views.customer_file import MASKS, Reading, Shown, owners_of, read_file
+from services.customer.views.worklist import Limit, reachable
+from shared.contracts.envelope import Code, Moment
+from shared.plumbing.journal import Ledger
+from shared.policy.permission.masking import masked
+from shared.policy.permission.table import Fields
+
+MOST = 1_000
+
+
+class ShownKeyChange(Shown):
+    """A request as it stands: which fields, who asked and decides the waiting step, until when.
+
+    `values` are the new ones, as much of them as may be seen of the file.
+    """
+
+    customer_id: str
+    request_id: str
+    fields: list[str]
+    values: dict[str, Any] | None = None
+    requester: str
+    status: str
+    step: int
+    cycle: int
+    waiting_for: str | None = None
+    due_at: Moment | None = None
+
+
+class KeyChangePage(Shown):
+    """A page of requests in the order of their ids; `next` is the `after` of the following page."""
+
+    key_changes: list[ShownKeyChange]
+    next: str | None = None
+
+
+def as_key_change(customer_id: str, request_id: str, change: KeyChange, fields: Fields = "none") -> ShownKeyChange:
+    """One request; of the new values as much as `fields` lets be seen."""
+    approval = change.approval
+    return ShownKeyChange(
+        customer_id=customer_id,
+        request_id=request_id,
+        fields=change.fields,
+        values=masked(change.values, MASKS, fields),
+        requester=approval.request.requester,
+        status=approval.status,
+        step=approval.step,
+        cycle=approval.cycle,
+        waiting_for=approval.route.steps[approval.step] if approval.status == "pending" else None,
+        due_at=approval.due_at,
+    )
+
+
+def routes(ledger: Ledger) -> APIRouter:
+    """GET /v1/key-changes and /v1/customers/{customer_id}/key-changes."""
+    router = APIRouter(prefix="/v1", tags=["key changes"])
+
+    @router.get(
+        "/customers/{customer_id}/key-changes",
+        response_model_exclude_none=True,
+        summary="Changes of key fields that were asked for",
+    )
+    async def of_customer(customer_id: Code, permit: Reading) -> list[ShownKeyChange]:
+        loaded, fields = await read_file(ledger, customer_id, permit)
+        found = ledger.database["key_changes"].find({"owner": {"$in": owners_of(loaded)}}).sort("_id", 1)
+        documents = await found.limit(MOST).to_list()
+        parts = await ledger.read_parts(STORED, "key_changes", documents)
+        return [
+            as_key_change(document["owner"], document["_id"], part, fields)
+            for document, part in zip(documents, parts, strict=True)
+            if isinstance(part, KeyChange)
+        ]
+
+    @router.get("/key-changes", response_model_exclude_none=True, summary="Requests by where they stand")
+    async def page(
+        permit: Reading,
+        status: Code = "pending",
+        waiting_for: Code | None = None,
+        after: Code | None = None,
+        limit: Limit = 50,
+    ) -> KeyChangePage:
+        wanted: dict[str, Any] = {"approval.status": status, "_id": {"$gt": after or ""}}
+        if waiting_for is not None:
+            step = {"$arrayElemAt": ["$approval.route.steps", "$approval.step"]}
+            wanted["$expr"] = {"$eq": [step, waiting_for]}
+        found = await reachable(ledger, permit, "key_changes", wanted, "_id", limit + 1)
+        shown = [
+            as_key_change(one.customer_id, one.part_id, one.part, one.fields)
+            for one in found[:limit]
+            if isinstance(one.part, KeyChange)
+        ]
+        return KeyChangePage(key_changes=shown, next=found[limit - 1].part_id if len(found) > limit else None)
+
+    return router
+
+
+async def prepare(ledger: Ledger) -> None:
+    """Indexes of the lists above and of what lapses; safe to repeat."""
+    await ledger.database["key_changes"].create_index("owner")
+    await ledger.database["key_changes"].create_index([("approval.status", 1), ("approval.due_at", 1)])
