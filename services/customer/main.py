@@ -27,6 +27,7 @@ from services.customer.commands import (
     register_customer,
     request_expense,
     request_gift,
+    save_segments,
 )
 from services.customer.commands.age_customers import Ageing
 from services.customer.commands.expire_requests import Expiring
@@ -56,6 +57,7 @@ from services.customer.views import (
     quality,
     requests,
     search,
+    segments,
     timeline,
     visits,
 )
@@ -111,6 +113,7 @@ def build(settings: Settings) -> Service:
             keep_care_days.routes(ledger, desk),
             hold_events.routes(ledger, desk),
             follow_opportunities.routes(ledger, desk),
+            save_segments.routes(ledger),
             merge_customers.routes(ledger, desk),
             change_key_fields.routes(ledger, desk),
             request_gift.routes(ledger, desk),
@@ -142,6 +145,7 @@ def build(settings: Settings) -> Service:
             care.routes(ledger, desk),
             company_events.routes(ledger),
             opportunities.routes(ledger),
+            segments.routes(ledger, desk),
             duplicates_view.routes(ledger, desk, duplicates),
             certificate.routes(ledger),
             personal_data.routes(ledger, desk),

@@ -266,6 +266,26 @@ class CompanyEventCancelled(CompanyEventEvent):
     reason: Code
 
 
+class SegmentEvent(Event):
+    """Base of what is said of a saved rule that chooses customers; a subject of its own. The rule stays here."""
+
+    SUBJECT: ClassVar[str] = "segment"
+    segment_id: Code
+
+
+class SegmentSaved(SegmentEvent):
+    """A segment has this rule from now on (S2-06); `edition` counts its rules."""
+
+    TYPE: ClassVar[str] = "manyi.segment.saved.v1"
+    edition: int
+
+
+class SegmentDropped(SegmentEvent):
+    """A segment is used no longer."""
+
+    TYPE: ClassVar[str] = "manyi.segment.dropped.v1"
+
+
 SAYS: tuple[type[Event], ...] = (
     CommitmentMade,
     CommitmentWarned,
@@ -290,4 +310,6 @@ SAYS: tuple[type[Event], ...] = (
     OpportunityLost,
     CompanyEventPlanned,
     CompanyEventCancelled,
+    SegmentSaved,
+    SegmentDropped,
 )

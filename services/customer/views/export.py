@@ -33,7 +33,7 @@ def routes(ledger: Ledger, desk: Desk) -> APIRouter:
         as_: Annotated[Format, Query(alias="format")] = "csv",
     ) -> Response:
         named = {"Content-Disposition": f'attachment; filename="customers.{as_}"'}
-        pages = _pages(ledger, desk, permit, {"$and": [chosen.query(desk), permit.where()]})
+        pages = pages_of(ledger, desk, permit, {"$and": [chosen.query(desk), permit.where()]})
         if as_ == "csv":
             return StreamingResponse(csv_lines(COLUMNS, pages), media_type=MEDIA["csv"], headers=named)
         return Response(await xlsx_of(COLUMNS, pages), media_type=MEDIA["xlsx"], headers=named)
@@ -41,7 +41,10 @@ def routes(ledger: Ledger, desk: Desk) -> APIRouter:
     return router
 
 
-async def _pages(ledger: Ledger, desk: Desk, permit: Permit, chosen: dict[str, Any]) -> AsyncIterator[list[list[str]]]:
+async def pages_of(
+    ledger: Ledger, desk: Desk, permit: Permit, chosen: dict[str, Any]
+) -> AsyncIterator[list[list[str]]]:
+    """The files that match, as rows of cells, page by page; each page is audited before it is yielded."""
     after = ""
     while True:
         behind = {"$and": [chosen, {"_id": {"$gt": after}}]}
