@@ -75,7 +75,6 @@ from shared.plumbing.speaking import Speaking
 from shared.plumbing.timers import TIMERS_EVERY_S, Timekeeper
 
 AGEING_EVERY_S = 60.0
-EXPIRING_EVERY_S = 5.0
 
 
 def build(settings: Settings) -> Service:
@@ -181,7 +180,7 @@ def build(settings: Settings) -> Service:
             (ASSESSING_EVERY_S, assessing.step),
             (clean_files.ROUNDS_EVERY_S, cleanings.step),
             (TIMERS_EVERY_S, timekeeper.step),
-            (EXPIRING_EVERY_S, Expiring(ledger, desk).step),
+            (TIMERS_EVERY_S, Expiring(ledger, desk).step),
             (change_key_fields.LAPSING_EVERY_S, change_key_fields.Lapsing(ledger).step),
         ],
         uploads=frozenset({import_customers.UPLOADS}),

@@ -116,6 +116,13 @@ async def test_a_drive_of_gifts_is_one_request_and_tells_when_the_next_is_due(cu
     await post(customer, f"{place}/decisions", {"decision": "approve", "step": 0}, "m")
     handed = [await post(customer, f"{place}/handovers", {"customerId": one}) for one in several]
     assert [told["status"] for _, told in handed] == ["approved", "approved", "handed_over"]
+    both = {"survivorId": several[0], "mergedId": several[1], "reason": "同一家公司"}
+    assert (await post(customer, "/v1/merges", both))[0] == 201
+    await post(customer, "/v1/gifts", {"customerIds": [several[2]], "amount": 1_000})
+    of_both = (await customer.client.get("/v1/gifts", params={"customer": several[0]})).json()
+    assert [one["requestId"] for one in of_both] == [drive["requestId"]]
+    status, told = await post(customer, "/v1/gifts", {"customerIds": [several[1]], "amount": 1_000})
+    assert (status, several[0] in told["detail"]) == (404, True)
     plan = (await customer.client.get("/v1/gift-drives/next")).json()
     assert plan["overdue"] is False
     assert plan["dueOn"] > plan["lastOn"]

@@ -75,6 +75,9 @@ async def test_a_reception_is_planned_paid_for_within_the_budget_and_done_with_i
     copied = (await customer.client.get(f"/v1/customers/{who}/personal-data")).json()["visits"]
     assert [one["keyFacts"] for one in copied] == ["王总关心交期"]
 
+    timeline = (await customer.client.get(f"/v1/customers/{who}/timeline")).json()["happened"]
+    assert {"manyi.visit.completed.v1", "manyi.request.settled.v1"} <= {one["type"] for one in timeline}
+
     came_by = await post(customer, "/v1/visits/unplanned", {**report, "customerId": who})
     assert (came_by[0], came_by[1]["status"]) == (201, "done")
     day = timedelta(days=1)

@@ -164,6 +164,12 @@ def owners_of(loaded: Loaded[Customer]) -> list[str]:
     return [] if loaded.state is None else [loaded.state.customer_id, *loaded.state.absorbed]
 
 
+async def files_of(ledger: Ledger, customer_id: str) -> list[str]:
+    """The same by id, for lists of what may be about files that were merged since."""
+    document = await ledger.database["customers"].find_one({"_id": customer_id}, {"absorbed": 1})
+    return [customer_id, *(document or {}).get("absorbed", [])]
+
+
 def routes(ledger: Ledger, desk: Desk) -> APIRouter:
     """The read routes below /v1/customers."""
     router = APIRouter(prefix="/v1/customers", tags=["customers"])

@@ -11,7 +11,7 @@ from services.customer.drawing import BUDGETS, STORED
 from services.customer.model.budgets import LIMITS, budget_of, quarter_of
 from services.customer.model.requesting import existing
 from services.customer.model.spending import Spending
-from services.customer.views.customer_file import MASKS, MAX_PAGE, Shown
+from services.customer.views.customer_file import MASKS, MAX_PAGE, Shown, files_of
 from shared.contracts.decision import NotFound
 from shared.contracts.envelope import Code, Moment
 from shared.contracts.spending import Kind
@@ -114,7 +114,7 @@ def routes(ledger: Ledger, kind: Kind) -> APIRouter:
         if status is not None:
             query["approval.status"] = status
         if customer is not None:
-            query["customers"] = customer
+            query["customers"] = {"$in": await files_of(ledger, customer)}
         if waiting_for is not None:
             at_step = {"$arrayElemAt": ["$approval.route.steps", "$approval.step"]}
             query |= {"approval.status": {"$in": sorted(OPEN)}, "$expr": {"$eq": [at_step, waiting_for]}}

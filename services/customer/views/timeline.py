@@ -8,9 +8,11 @@ import orjson
 from fastapi import APIRouter, Query
 
 from services.customer.desk import STORED
+from services.customer.drawing import STORED as SPENDINGS
 from services.customer.model.parts import Interaction
 from services.customer.reactions.note_what_others_tell import HEARD
 from services.customer.views.customer_file import MASKS, Reading, Shown, owners_of, read_file
+from services.customer.views.visits import STORED as VISITS
 from shared.contracts.customer import InteractionLogged
 from shared.contracts.decision import Invalid
 from shared.contracts.envelope import Code, Moment, moment_text, parse_moment
@@ -18,7 +20,7 @@ from shared.plumbing.journal import Ledger
 from shared.policy.permission.masking import masked
 
 MAX_PAGE = 200
-SAID_ELSEWHERE = ("customerId", "dims")
+SAID_ELSEWHERE = ("customerId", "customerIds", "dims")
 
 
 class PageUnknown(Invalid):
@@ -68,7 +70,8 @@ def routes(ledger: Ledger) -> APIRouter:
         before = None if after is None else _place(after)
         told: list[Happened] = []
         if service in (None, "customer"):
-            told += _own(await journal.find({"subject": {"$in": owners}}, {"event": 1}).to_list())
+            subjects = [*owners, *await _about(owners)]
+            told += _own(await journal.find({"subject": {"$in": subjects}}, {"event": 1}).to_list())
         if service != "customer":
             told += _others(await heard.find({"customer": {"$in": owners}}).to_list())
         wanted = [
@@ -85,6 +88,14 @@ def routes(ledger: Ledger) -> APIRouter:
             said = masked({"note": notes[one.data["interactionId"]]}, MASKS, fields) if _spoken(one, notes) else {}
             shown.append(one.model_copy(update=said))
         return Timeline(happened=shown, next=_named(page[limit - 1]) if len(page) > limit else None)
+
+    async def _about(owners: list[str]) -> list[str]:
+        """Visits, and requests for gifts and expenses: subjects of their own that are about these customers."""
+        found: list[str] = []
+        for aggregate, field in ((VISITS, "customer_id"), (SPENDINGS, "customers")):
+            cursor = ledger.database[aggregate.collection].find({field: {"$in": owners}}, {"_id": 1})
+            found += [document["_id"] for document in await cursor.to_list()]
+        return found
 
     async def _notes(page: Iterable[Happened]) -> dict[str, str]:
         ids = [one.data["interactionId"] for one in page if one.type == InteractionLogged.TYPE]

@@ -12,7 +12,7 @@ from services.customer.drawing import STORED as SPENDINGS
 from services.customer.model import visits
 from services.customer.model.adherence import adherence
 from services.customer.model.visits import Visit, VisitUnknown, existing
-from services.customer.views.customer_file import MASKS, MAX_PAGE, Shown
+from services.customer.views.customer_file import MASKS, MAX_PAGE, Shown, files_of
 from shared.contracts.envelope import Code, Moment
 from shared.plumbing.access import Permit, allowed, facts_of
 from shared.plumbing.journal import Aggregate, Ledger, Loaded
@@ -91,7 +91,8 @@ def routes(ledger: Ledger, desk: Desk) -> APIRouter:
         status: Code | None = None,
         limit: Annotated[int, Query(ge=1, le=MAX_PAGE)] = 50,
     ) -> list[dict[str, Any]]:
-        wanted = {"customer_id": customer, "staff_id": staff, "status": status}
+        files = None if customer is None else {"$in": await files_of(ledger, customer)}
+        wanted = {"customer_id": files, "staff_id": staff, "status": status}
         query = {name: value for name, value in wanted.items() if value is not None}
         newest = [("planned_for", DESCENDING), ("at", DESCENDING)]
         documents = await stored.find({"$and": [query, permit.where()]}).sort(newest).limit(limit).to_list()
