@@ -19,12 +19,13 @@ from services.feedback.commands import (
     resume_case,
 )
 from services.feedback.model.deadlines import Deadlines
-from services.feedback.reactions import open_case_when_score_is_low
+from services.feedback.reactions import open_case_when_score_is_low, open_inquiry_when_visit_leaves_one
 from services.feedback.views import case_file
 from shared import policy
 from shared.contracts.catalogue import events_topic, intake_topic
 from shared.contracts.intake import FEEDBACK_INTAKE
 from shared.contracts.survey import SurveyResponded
+from shared.contracts.visits import VisitCompleted
 from shared.plumbing.app import Service
 from shared.plumbing.listening import Hearing
 from shared.plumbing.reacting import Reaction
@@ -55,7 +56,11 @@ def build(settings: Settings) -> Service:
     reaction = Reaction(
         ledger, open_case_when_score_is_low.reacting(low_score, identity, deadlines), settings.max_dead_letters_in_a_row
     )
+    inquiring = Reaction(
+        ledger, open_inquiry_when_visit_leaves_one.reacting(identity, deadlines), settings.max_dead_letters_in_a_row
+    )
     intake, responses = intake_topic(settings.topic_prefix, "feedback"), events_topic(settings.topic_prefix, "survey")
+    visited = events_topic(settings.topic_prefix, "customer")
     return speaking.service(
         description="Complaints, inquiries, suggestions and praise, from opening until they are closed.",
         routers=[
@@ -68,8 +73,9 @@ def build(settings: Settings) -> Service:
         hearings=[
             Hearing("feedback-intake", [intake], desk),
             Hearing(f"feedback-{open_case_when_score_is_low.NAME}", [responses], reaction),
+            Hearing(f"feedback-{open_inquiry_when_visit_leaves_one.NAME}", [visited], inquiring),
         ],
-        hears_types={intake: FEEDBACK_INTAKE, responses: (SurveyResponded,)},
+        hears_types={intake: FEEDBACK_INTAKE, responses: (SurveyResponded,), visited: (VisitCompleted,)},
         prepare=[functools.partial(case_file.prepare, ledger), timekeeper.prepare],
         chores=[(TIMERS_EVERY_S, timekeeper.step)],
     )

@@ -27,6 +27,7 @@ def _entries() -> Iterator[Entry]:
     reacting: dict[type[Event], tuple[str, ...]] = {
         **dict.fromkeys(feedback.SAYS, ("customer", "reporting")),
         survey.SurveyResponded: ("customer", "feedback", "reporting"),
+        visits.VisitCompleted: ("feedback", "reporting"),
     }
     for speaker, said in SPOKEN:
         for event in said:

@@ -43,7 +43,10 @@ class VisitCancelled(VisitEvent):
 
 
 class VisitCompleted(VisitEvent):
-    """It took place, as planned or unplanned (S1-08, S3-09): with which outcome, and which needs were heard."""
+    """It took place, as planned or unplanned (S1-08, S3-09): with which outcome, and which needs were heard.
+
+    `inquiry` is the category of what the customer asked and nobody could answer at once: an inquiry is opened for it.
+    """
 
     TYPE: ClassVar[str] = "manyi.visit.completed.v1"
     at: Moment
@@ -52,6 +55,7 @@ class VisitCompleted(VisitEvent):
     contact_id: Code | None = None
     outcome: Code
     needs: list[Code] = []
+    inquiry: Code | None = None
 
 
 SAYS: tuple[type[Event], ...] = (VisitPlanned, VisitPlanDecided, VisitCancelled, VisitCompleted)

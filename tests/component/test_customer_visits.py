@@ -64,7 +64,7 @@ async def test_a_reception_is_planned_paid_for_within_the_budget_and_done_with_i
 
     bare = await post(customer, f"{place}/completion", {"outcome": "toured"})
     assert (bare[0], bare[1]["type"]) == (422, "/problems/report-incomplete")
-    report = {"outcome": "toured", "needs": ["training"], "keyFacts": "王总关心交期"}
+    report = {"outcome": "toured", "needs": ["training"], "keyFacts": "王总关心交期", "inquiry": "delivery"}
     racing = await asyncio.gather(*(post(customer, f"{place}/completion", report) for _ in range(3)))
     assert sorted(status for status, _ in racing) == [200, 409, 409]
     (talk,) = (await customer.client.get(f"/v1/customers/{who}/interactions")).json()

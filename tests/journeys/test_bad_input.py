@@ -51,8 +51,9 @@ TOPICS = (
 )
 READABLE = ("wrong types", "unknown type", "unknown version", "data that is no object")
 """Events with a name: told to an intake again they are duplicates of a rejected one."""
-SET_ASIDE = 7 * 2 * len(POISON) - 3 * len(READABLE)
-"""Three intakes, three event topics in reporting, and survey-events once more in feedback's reaction; all twice."""
+SET_ASIDE = 10 * 2 * len(POISON) - 3 * len(READABLE)
+"""Three intakes, three event topics in reporting, survey-events and customer-events once more in feedback's reactions,
+survey-events and feedback-events once more in customer's; all twice."""
 BODIES: dict[str, bytes] = {
     "not JSON": b"{",
     "bad UTF-8": b'{"name": "\xff"}',

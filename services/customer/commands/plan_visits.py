@@ -57,7 +57,10 @@ class Cancellation(Body):
 
 
 class Completion(Body):
-    """What came of it: outcome and needs as codes; key facts and report are kept here, sealed."""
+    """What came of it: outcome and needs as codes; key facts and report are kept here, sealed.
+
+    `inquiry` is the category of a question that stayed open: the feedback service opens an inquiry for it.
+    """
 
     at: Moment | None = None
     outcome: Code = Field(examples=["order_expected"])
@@ -65,6 +68,7 @@ class Completion(Body):
     key_facts: Text | None = None
     report: Text | None = None
     contact_id: Code | None = None
+    inquiry: Code | None = Field(None, examples=["delivery"])
 
 
 class UnplannedVisit(Completion):
@@ -188,5 +192,5 @@ def routes(ledger: Ledger, desk: Desk) -> APIRouter:
 
 
 def _report(body: Completion, ledger: Ledger) -> Report:
-    told = body.model_dump(include={"outcome", "key_facts", "report", "contact_id"})
+    told = body.model_dump(include={"outcome", "key_facts", "report", "contact_id", "inquiry"})
     return Report(at=body.at or ledger.clock.now(), needs=tuple(body.needs), **told)

@@ -56,6 +56,7 @@ class Visit(State):
     contact_id: str | None = None
     outcome: str | None = None
     needs: list[str] = []
+    inquiry: str | None = None
     dims: dict[str, str] = {}
     purpose: str | None = None
     key_facts: str | None = None
@@ -82,6 +83,7 @@ class Report:
     key_facts: str | None = None
     report: str | None = None
     contact_id: str | None = None
+    inquiry: str | None = None
 
 
 def evolve(state: Visit | None, event: Event, private: Mapping[str, Any]) -> Visit:
@@ -231,6 +233,7 @@ def _completed(
         contact_id=told.contact_id,
         outcome=told.outcome,
         needs=list(told.needs),
+        inquiry=told.inquiry,
     )
     return Said(event, told.at, words, policy_version=version)
 

@@ -40,6 +40,7 @@ class ShownVisit(Shown):
     contact_id: str | None = None
     outcome: str | None = None
     needs: list[str] = []
+    inquiry: str | None = None
     key_facts: str | None = None
     report: str | None = None
 
