@@ -18,7 +18,7 @@ from shared.plumbing.clock import Clock
 from shared.plumbing.identity import Identity
 from shared.plumbing.intake import Heard
 from shared.plumbing.journal import Aggregate, Task
-from shared.policy.policies import Policies
+from shared.policy.policies import LimitUnset, Policies
 
 STORED = Aggregate(
     "customers",
@@ -69,6 +69,7 @@ class Desk:
             external_id=owner.id,
             time=heard.time,
             timezone=heard.timezone,
+            basis=_intake_basis(self.policies, self.today()),
         )
 
     def task(self, who: About, rule: Rule, **parts: str) -> Task[Customer]:
@@ -116,3 +117,13 @@ def _filing(policies: Policies, on: date) -> Filing:
 @lru_cache(maxsize=8)
 def _measure(policies: Policies, zone: ZoneInfo, on: date) -> Yardstick:
     return Yardstick.of(policies, _filing(policies, on), on, zone)
+
+
+@lru_cache(maxsize=8)
+def _intake_basis(policies: Policies, on: date) -> str | None:
+    """On what other systems hand over personal data, where they do not say; None while that is unset."""
+    try:
+        basis: str = policies.value("consent.intake_basis", on).value
+    except LimitUnset:
+        return None
+    return basis

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from shared.contracts import care, customer, entitlements, feedback, quality, spending, survey, visits
+from shared.contracts import care, consent, customer, entitlements, feedback, quality, spending, survey, visits
 from shared.contracts.envelope import Event
 
 
@@ -17,7 +17,18 @@ class Entry:
 
 
 SPOKEN: tuple[tuple[str, tuple[type[Event], ...]], ...] = (
-    ("customer", (*customer.SAYS, *care.SAYS, *spending.SAYS, *visits.SAYS, *entitlements.SAYS, *quality.SAYS)),
+    (
+        "customer",
+        (
+            *customer.SAYS,
+            *care.SAYS,
+            *spending.SAYS,
+            *visits.SAYS,
+            *entitlements.SAYS,
+            *quality.SAYS,
+            *consent.SAYS,
+        ),
+    ),
     ("survey", survey.SAYS),
     ("feedback", feedback.SAYS),
 )

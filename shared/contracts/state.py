@@ -16,6 +16,10 @@ class Part(BaseModel):
     PERSON: ClassVar[bool] = False
     """Whether it is somebody in person, to be forgotten alone; else it belongs to whom its subject is about."""
 
+    def person(self, identifier: str) -> str | None:
+        """Whose personal data it holds, by its id; None: of whom its subject is about."""
+        return identifier if self.PERSON else None
+
 
 class State(BaseModel):
     """Base of an aggregate's state. PRIVATE fields are sealed; PARTS maps a dict field to (collection, model).

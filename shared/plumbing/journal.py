@@ -486,7 +486,7 @@ def _part_document(
     subject, key = owner
     document = {"_id": identifier, "owner": subject, **part.model_dump(mode="python")}
     mark(blind, document, part.BLIND)
-    person = identifier if part.PERSON else key
+    person = part.person(identifier) or key
     hidden.extend(hide(document, part.PRIVATE, f"{collection}/{identifier}", person, key))
     return document
 

@@ -55,7 +55,10 @@ async def test_people_are_kept_and_linked_to_product_lines(customer: Running) ->
     assert (wrong.status_code, wrong.json()["type"]) == (422, "/problems/customer-field-malformed")
     mine = f"{place}/{added['contactId']}"
     changed = await customer.client.patch(mine, json={"post": "采购经理", "phone": None})
-    assert changed.json() == {"contactId": added["contactId"], "name": "李敏", "post": "采购经理", "productLines": []}
+    kept = {"name": "李敏", "post": "采购经理", "lawfulBasis": "contract", "productLines": []}
+    assert changed.json() == {"contactId": added["contactId"], **kept}
+    bare = await customer.client.patch(mine, json={"lawfulBasis": None})
+    assert (bare.status_code, bare.json()["type"]) == (422, "/problems/no-lawful-basis")
     linked = await customer.client.put(f"{mine}/products", json={"productLines": ["spindles", "bearings"]})
     assert linked.json()["productLines"] == ["bearings", "spindles"]
     assert (await customer.client.get(place, params={"product_line": "spindles"})).json() == [linked.json()]

@@ -32,6 +32,7 @@ class ContactFields(BaseModel):
     post: Text | None = Field(None, examples=["采购经理"])
     phone: Text | None = Field(None, examples=["13900139000"])
     email: Text | None = None
+    lawful_basis: Code | None = Field(None, description="Where it is not that of the customer's file.")
 
 
 class LinkProducts(BaseModel):

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from services.customer.model.customer import Customer
-from services.customer.model.files import About, unless_erased
+from services.customer.model.files import About, NoLawfulBasis, unless_erased
 from services.customer.model.parts import Contact
 from shared.contracts import customer as said
 from shared.contracts.decision import NotFound, Said
@@ -15,9 +15,11 @@ class ContactUnknown(NotFound):
 
 
 def change_contact(state: Customer, about: About, contact_id: str, person: Mapping[str, Any]) -> list[Said]:
-    """Change what is known of a person; null forgets a field. Raises ContactUnknown and CustomerErased."""
+    """Change what is known of a person; null forgets a field. Raises ContactUnknown, CustomerErased, NoLawfulBasis."""
     unless_erased(state)
     contact = _known(state, contact_id)
+    if "lawful_basis" in person and person["lawful_basis"] is None:
+        raise NoLawfulBasis("a person's data is kept on a lawful basis: name another, or erase the person")
     changed = {name: value for name, value in person.items() if getattr(contact, name) != value}
     if not changed:
         return []

@@ -8,6 +8,7 @@ from pydantic import computed_field
 
 from services.customer.model.cared import CareDay, Commitment, Greeting, Invitation, Opportunity, looked_after
 from services.customer.model.cleaning import Cleaning, cleaned
+from services.customer.model.consents import Consent, consented
 from services.customer.model.entitled import Entitlement, entitled
 from services.customer.model.naming import company_parts, normal_email, normal_name, normal_phone
 from services.customer.model.parts import (
@@ -21,7 +22,7 @@ from services.customer.model.parts import (
     purchase_after,
 )
 from services.customer.model.planned import Plan
-from shared.contracts import care, quality
+from shared.contracts import care, consent, quality
 from shared.contracts import customer as said
 from shared.contracts.entitlements import EntitlementEvent
 from shared.contracts.envelope import Event
@@ -73,6 +74,7 @@ class Customer(State):
         "cleanings": ("cleanings", Cleaning),
         "invitations": ("event_invitations", Invitation),
         "opportunities": ("opportunities", Opportunity),
+        "consents": ("consents", Consent),
     }
 
     customer_id: str
@@ -134,6 +136,7 @@ class Customer(State):
     cleanings: dict[str, Cleaning] = {}
     invitations: dict[str, Invitation] = {}
     opportunities: dict[str, Opportunity] = {}
+    consents: dict[str, Consent] = {}
 
     @computed_field  # type: ignore[prop-decorator]
     @property
@@ -220,6 +223,8 @@ def evolve(state: Customer | None, event: Event, private: Mapping[str, Any]) -> 
             return state.model_copy(update=entitled(state, event, private))
         case care.CareEvent():
             return state.model_copy(update=looked_after(state, event, private))
+        case consent.ConsentEvent():
+            return state.model_copy(update={"consents": consented(state, event, private)})
         case quality.QualityEvent():
             return state.model_copy(update=cleaned(state, event, private))
         case _:

@@ -27,6 +27,12 @@ class CustomerUnknown(NotFound):
     SLUG = "customer-unknown"
 
 
+class NoLawfulBasis(Invalid):
+    """Personal data is kept on a lawful basis or not at all (S2-14, PIPL 13)."""
+
+    SLUG = "no-lawful-basis"
+
+
 class PartnerRefused(Invalid):
     SLUG = "channel-partner-refused"
 
@@ -46,6 +52,8 @@ class About(BaseModel):
     code: Code | None = None
     origin: str | None = None
     """The file that the foreign id names by itself, where that one is merged into another."""
+    basis: str | None = None
+    """On which lawful basis the source hands over personal data, where it names none itself."""
 
     @property
     def new_code(self) -> Code:
@@ -70,6 +78,7 @@ def opening(state: Customer | None, about: About) -> list[Said]:
         code=about.new_code.code,
         lifecycle="active",
         contact_at=about.time,
+        lawful_basis=about.basis,
         provisional=True,
         dims={"source": about.source},
     )
@@ -109,12 +118,14 @@ def at_hand(customer_id: str, state: Customer | None) -> Customer:
 def register(state: Customer | None, about: About, fields: Mapping[str, Any]) -> list[Said]:
     """Open a file with its fields, or complete the provisional one.
 
-    Raises CustomerAlreadyRegistered when a full file exists, CustomerErased without a lawful basis after an erasure.
+    Raises CustomerAlreadyRegistered when a full file exists, CustomerErased without a lawful basis after an erasure,
+    NoLawfulBasis.
     """
     if state is None:
-        return [_created(about, fields)]
+        return [_created(about, _on_a_basis(None, about, fields))]
     if fields.get("lawful_basis") is None:
         unless_erased(state)
+    fields = _on_a_basis(state, about, fields)
     if not state.provisional:
         raise CustomerAlreadyRegistered(
             f"customer {state.code} is registered already; send customer.changed (or PATCH) to change the file"
@@ -134,10 +145,14 @@ def check_partner(fields: Mapping[str, Any], kind: str, partner: Customer | None
 
 
 def change(state: Customer | None, about: About, fields: Mapping[str, Any]) -> list[Said]:
-    """Change the given fields; a statement older than the one in force changes nothing. Raises TooEarly."""
+    """Change the given fields; a statement older than the one in force changes nothing.
+
+    Raises TooEarly, CustomerErased, NoLawfulBasis.
+    """
     if state is None:
         raise TooEarly(f"customer {about.customer_id} is not registered yet")
     unless_erased(state)
+    _on_a_basis(state, about, fields)
     newer = {
         name: value
         for name, value in fields.items()
@@ -146,6 +161,16 @@ def change(state: Customer | None, about: About, fields: Mapping[str, Any]) -> l
     if all(_current(state, name) == value for name, value in newer.items()):
         return []
     return [_updated(state, about, newer)]
+
+
+def _on_a_basis(state: Customer | None, about: About, fields: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The fields with the basis that a person's data rests on: named, the file's, or the source's. Raises."""
+    named = fields.get("lawful_basis") or (state.lawful_basis if state is not None else None)
+    if named is not None or not any(fields.get(name) for name in PERSONAL):
+        return fields
+    if about.basis is None:
+        raise NoLawfulBasis("say on which lawful basis (lawfulBasis) this person's data is kept, or leave it out")
+    return {**fields, "lawful_basis": about.basis}
 
 
 def _current(state: Customer, name: str) -> Any:
@@ -196,10 +221,16 @@ def _updated(state: Customer, about: About, fields: Mapping[str, Any]) -> Said:
 
 
 def add_contact(state: Customer | None, about: About, contact_id: str, person: Mapping[str, Any]) -> list[Said]:
-    """A person at a customer; opens a provisional file if need be. Raises CustomerErased."""
+    """A person at a customer, kept on the person's own basis or on the file's; opens a provisional file if need be.
+
+    Raises CustomerErased, NoLawfulBasis.
+    """
     unless_erased(state)
+    kept = _on_a_basis(state, about, person)
+    if "lawful_basis" not in kept and state is not None and state.lawful_basis is not None:
+        kept = {**kept, "lawful_basis": state.lawful_basis}
     event = said.ContactAdded(customer_id=about.customer_id, contact_id=contact_id, dims={"source": about.source})
-    return [*opening(state, about), Said(event, about.time, dict(person), about.timezone, person=contact_id)]
+    return [*opening(state, about), Said(event, about.time, dict(kept), about.timezone, person=contact_id)]
 
 
 def log_interaction(

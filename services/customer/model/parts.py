@@ -71,6 +71,8 @@ class Contact(Part):
     post: str | None = None
     phone: str | None = None
     email: str | None = None
+    lawful_basis: str | None = None
+    """On which this person's data is kept (S2-14)."""
     product_lines: list[str] = []
     """Product lines this person has to do with (S4-14)."""
 

@@ -22,6 +22,7 @@ class ShownContact(Shown):
     post: str | None = None
     phone: str | None = None
     email: str | None = None
+    lawful_basis: str | None = None
     product_lines: list[str] = []
 
 
