@@ -22,7 +22,7 @@ from services.customer.commands.register_customer import (
     refuse_duplicate,
 )
 from services.customer.desk import OWN_SOURCE, STORED, Desk, at_home
-from services.customer.duplicates import Duplicates, Thresholds
+from services.customer.duplicates import Candidate, Duplicates, Thresholds
 from services.customer.import_rows import Newcomers, Read, placed, read
 from services.customer.imports import CHUNKS, JOBS, Imports, Outcome, Rows, Verdict
 from services.customer.model.customer import Customer
@@ -189,34 +189,41 @@ class Importer:
         alike: list[dict[str, Any]] = []
         try:
             if before.state is None or before.state.provisional:
-                alike = await self._alike(one, row, subject, newcomers)
+                thresholds = Thresholds.of(self._desk.policies, self._desk.today())
+                found = await self._duplicates.like(row.fields, subject, thresholds.shown)
+                earlier = newcomers.like(row.fields, thresholds.shown)
+                alike = _alike(found, earlier)
+                _refuse_duplicate(row, found, earlier, thresholds)
             after = self._ledger.decide(draft, task, now, cause)
         except LooksLikeAnother as refusal:
-            return Verdict(one.number, "duplicate", str(refusal))
+            return Verdict(one.number, "duplicate", str(refusal), None, alike)
         except (Refusal, TooEarly) as refusal:
-            return Verdict(one.number, "refused", str(refusal))
+            return Verdict(one.number, "refused", str(refusal), None, alike)
         if before.state is None or before.state.provisional:
             newcomers.add(one, row.fields)
         opened = before.version == 0
         outcome: Outcome = "opened" if opened else "changed" if after.version > before.version else "unchanged"
         return Verdict(one.number, outcome, None, subject, alike)
 
-    async def _alike(self, one: Read, row: Row, subject: str, newcomers: Newcomers) -> list[dict[str, Any]]:
-        """Files and earlier rows that may be about the same customer. Raises LooksLikeAnother, LimitUnset."""
-        thresholds = Thresholds.of(self._desk.policies, self._desk.today())
-        found = await self._duplicates.like(row.fields, subject, thresholds.shown)
-        others = [one for one in found if one.customer.customer_id not in row.not_the_same_as]
-        refuse_duplicate(others, thresholds)
-        before = newcomers.like(row.fields, thresholds.shown)
-        if before and before[0][1].score >= thresholds.refused:
-            other, like = before[0]
-            raise LooksLikeAnother(
-                f"this looks like row {other.number} ({like.score} %: {', '.join(like.reasons)}); leave one, or import "
-                "it afterwards with the other's customer id in notTheSameAs"
-            )
-        seen = [(one.customer.customer_id, one.likeness) for one in found]
-        seen += [(one.subject or "", like) for one, like in before]
-        return [{"customer_id": name, "score": like.score, "reasons": list(like.reasons)} for name, like in seen]
+
+def _alike(found: Sequence[Candidate], earlier: Sequence[tuple[Read, Likeness]]) -> list[dict[str, Any]]:
+    """Files and earlier rows that may be about the same customer."""
+    seen = [(one.customer.customer_id, one.likeness) for one in found]
+    seen += [(one.subject or "", like) for one, like in earlier]
+    return [{"customer_id": name, "score": like.score, "reasons": list(like.reasons)} for name, like in seen]
+
+
+def _refuse_duplicate(
+    row: Row, found: Sequence[Candidate], earlier: Sequence[tuple[Read, Likeness]], thresholds: Thresholds
+) -> None:
+    """Raises LooksLikeAnother, naming the file or the row."""
+    refuse_duplicate([one for one in found if one.customer.customer_id not in row.not_the_same_as], thresholds)
+    if earlier and earlier[0][1].score >= thresholds.refused:
+        other, like = earlier[0]
+        raise LooksLikeAnother(
+            f"this looks like row {other.number} ({like.score} %: {', '.join(like.reasons)}); leave one, or import it "
+            "afterwards with the other's customer id in notTheSameAs"
+        )
 
 
 def _pairs(verdicts: Sequence[Verdict]) -> dict[tuple[str, str], Likeness]:
