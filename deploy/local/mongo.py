@@ -76,6 +76,9 @@ def prepare(folder: Path, port: int, cache_gb: float = 0.25, oplog_mb: int = 512
         "--wiredTigerCacheSizeGB", str(cache_gb),
         "--oplogSize", str(oplog_mb),
         "--quiet",
+        # What came since the last checkpoint is done again after a crash. By default the first one is taken a minute
+        # after a start, so with kills in a row each of them had the work of all before it.
+        "--syncdelay", "10",
         # On loopback compression costs more time than it saves, zlib above all.
         "--networkMessageCompressors", "disabled",
         "--setParameter", "diagnosticDataCollectionEnabled=false",

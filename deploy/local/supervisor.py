@@ -5,7 +5,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,7 +16,8 @@ LAUNCHER = Path(__file__).with_name("launch.py")
 PROBE_PAUSE = 0.1
 FIRST_DELAY, LONGEST_DELAY = 0.2, 10.0
 STEADY_AFTER = 5.0
-"""Seconds of being ready after which a death counts as the first one again."""
+"""Seconds of being ready after which a death counts as the first one again; so does at any time a death by a signal
+of what was ready: it did not fail, somebody killed it."""
 FALSE_STARTS = 3
 """A process that ends this often before it was ready even once will not get better by being started again; one that
 ends with EX_CONFIG has said so itself."""
@@ -122,6 +123,21 @@ class Supervisor:
         """Return never, but raise what ended the keeping of a program, as a once_ready that refuses at a restart."""
         await asyncio.gather(*self._keepers.values())
 
+    def refused(self, name: str) -> bool:
+        """Whether the program's last life ended with EX_CONFIG: somebody has to do something before it can go on."""
+        return self._watched[name].last_exit == os.EX_CONFIG
+
+    async def rest(self, names: Collection[str]) -> None:
+        """Stop these programs, which nobody who runs needs, until they are told to go on."""
+        await asyncio.gather(*(self._stop_one(self._watched[name]) for name in names))
+
+    def go_on(self, names: Collection[str]) -> None:
+        """Start programs that rest; as at the first start, one that refuses or never becomes ready is given up."""
+        for name in names:
+            watched = self._watched[name]
+            watched.last_exit = None
+            self._keepers[name] = asyncio.create_task(self._keep(watched), name=f"keep {name}")
+
     async def stop(self) -> None:
         """Stop everything, those first whom nobody needs: SIGTERM, time to drain, SIGKILL for what is left."""
         self._stopping = True
@@ -168,6 +184,7 @@ class Supervisor:
             await self._watched[name].ready.wait()
         delay = FIRST_DELAY
         ever_ready = False
+        before = watched.starts
         while True:
             process = await self._spawn(watched)
             ended = asyncio.create_task(process.wait())
@@ -180,12 +197,12 @@ class Supervisor:
             watched.ready.clear()
             self._on_change()
             refuses = watched.last_exit == os.EX_CONFIG
-            if not ever_ready and (refuses or watched.starts >= FALSE_STARTS):
+            if not ever_ready and (refuses or watched.starts - before >= FALSE_STARTS):
                 raise CannotContinue(
                     f"{program.name} ended with status {watched.last_exit} before it was ready. "
                     f"{self._last_words(program.name)}"
                 )
-            if since is not None and time.monotonic() - since > STEADY_AFTER:
+            if since is not None and (watched.last_exit < 0 or time.monotonic() - since > STEADY_AFTER):
                 delay = FIRST_DELAY
             await asyncio.sleep(delay)
             delay = min(delay * 2, LONGEST_DELAY)

@@ -29,6 +29,10 @@ def open_client(address: str) -> Client:
         retryWrites=True,
         serverSelectionTimeoutMS=5_000,
         connectTimeoutMS=5_000,
+        # Asked every second, not listened to: a node that was met while it started was otherwise taken for one without
+        # sessions for 40 s after it had become primary.
+        serverMonitoringMode="poll",
+        heartbeatFrequencyMS=1_000,
         timeoutMS=None,
         appname="manyi",
     )

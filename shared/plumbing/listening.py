@@ -30,6 +30,8 @@ SESSION_MS = 30_000
 """A member that is silent for so long is given up, also when nobody else joins the group."""
 REJOIN_WITHIN_MS = 5_000
 """In a rebalance every living member has joined again within this time; its heartbeat tells it once a second."""
+LONGEST_PAUSE_S = 1.0
+"""Between two attempts at a batch: no more is added to an outage."""
 FETCH_BYTES = 64 * 1024
 """Of one partition at once: little, so that a batch holds a piece of every partition; they tell of the same days."""
 
@@ -159,7 +161,7 @@ class Hearing(ConsumerRebalanceListener):  # type: ignore[misc]
                 if self._stopping or not set(batch) & consumer.assignment():
                     return None
                 await asyncio.sleep(pause)
-                pause = min(pause * 2, 5.0)
+                pause = min(pause * 2, LONGEST_PAUSE_S)
             else:
                 self.failing = None
                 return offsets

@@ -30,6 +30,8 @@ from shared.plumbing.undisturbed import undisturbed
 
 LEASE = timedelta(seconds=10)
 RENEW_EVERY_S = 3.0
+LONGEST_PAUSE_S = 1.0
+"""Between two attempts: no more is added to an outage."""
 CLOCKS_APART = timedelta(minutes=1)
 """No more than this apart the clocks of two machines respect one another's leases."""
 RESCAN_MARGIN = timedelta(minutes=10)
@@ -101,7 +103,7 @@ class Relay:
                 self.failing = f"{type(error).__name__}: {error}"
                 log.warning("relay interrupted, will retry", error=self.failing)
                 await asyncio.sleep(pause)
-                pause = min(pause * 2, 5.0)
+                pause = min(pause * 2, LONGEST_PAUSE_S)
                 continue
             finally:
                 self.active = False

@@ -3,6 +3,7 @@
 import os
 import signal
 import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -23,6 +24,12 @@ while True:
 
 async def at_once() -> bool:
     return True
+
+
+def lives(supervisor: Supervisor, life: int) -> bool:
+    """Whether its only program was started so often and is ready."""
+    (name,) = supervisor.names
+    return supervisor.starts(name) == life and supervisor.is_ready(name)
 
 
 def program(folder: Path, name: str, code: str = FOREVER, **more: object) -> Program:
@@ -62,6 +69,58 @@ async def test_what_dies_is_started_again(tmp_path: Path) -> None:
     os.kill(before, signal.SIGKILL)
     await eventually(lambda: supervisor.starts("one") == 2 and supervisor.is_ready("one"))
     assert supervisor.pid("one") != before
+    await supervisor.stop()
+
+
+async def test_what_was_ready_and_is_killed_again_and_again_does_not_wait_longer_each_time(tmp_path: Path) -> None:
+    supervisor = Supervisor([program(tmp_path, "one")])
+    await supervisor.start(20)
+    for life in range(2, 10):  # with doubled pauses this would take 0.2 s + 0.4 s + …, half a minute together
+        pid = supervisor.pid("one")
+        assert pid
+        os.kill(pid, signal.SIGKILL)
+        await eventually(partial(lives, supervisor, life))
+    await supervisor.stop()
+
+
+async def test_what_rests_is_not_started_until_told_to_go_on(tmp_path: Path) -> None:
+    supervisor = Supervisor([program(tmp_path, "one"), program(tmp_path, "other")])
+    await supervisor.start(20)
+    other = supervisor.pid("other")
+    await supervisor.rest(["one"])
+    assert supervisor.pid("one") is None
+    assert not supervisor.is_ready("one")
+    supervisor.go_on(["one"])
+    await eventually(lambda: supervisor.is_ready("one"))
+    assert (supervisor.starts("one"), supervisor.pid("other")) == (2, other)
+    await supervisor.stop()
+    assert supervisor.pid("one") is supervisor.pid("other") is None
+
+
+async def test_what_refuses_after_a_rest_is_told(tmp_path: Path) -> None:
+    switch, log = tmp_path / "refuse", tmp_path / "one.log"
+    code = (
+        f"import pathlib, signal\nif pathlib.Path({str(switch)!r}).exists():\n"
+        f"    print('error: not so', flush=True)\n    raise SystemExit({os.EX_CONFIG})\n"
+        "print('here', flush=True)\nsignal.pause()"
+    )
+
+    async def here() -> bool:
+        return log.exists() and log.read_text().endswith("here\n")
+
+    supervisor = Supervisor([program(tmp_path, "one", code, ready=here)])
+    await supervisor.start(20)
+    await supervisor.rest(["one"])
+    assert not supervisor.refused("one")
+    log.unlink()
+    switch.touch()
+    supervisor.go_on(["one"])
+    await eventually(lambda: supervisor.refused("one"))
+    switch.unlink()
+    await supervisor.rest(["one"])
+    supervisor.go_on(["one"])
+    await eventually(lambda: supervisor.is_ready("one"))
+    assert not supervisor.refused("one")
     await supervisor.stop()
 
 
