@@ -1,6 +1,12 @@
 """Loopback ports: which are free, and who holds the others."""
 
+import fcntl
+import os
 import socket
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 from deploy.local.trouble import CannotContinue
 
@@ -28,6 +34,18 @@ def free_ports(count: int) -> list[int]:
     finally:
         for held in sockets:
             held.close()
+
+
+@contextmanager
+def claimed(port: int) -> Iterator[bool]:
+    """Whether the port is free and no other system of this user, perhaps only just starting, has claimed it."""
+    with (Path(tempfile.gettempdir()) / f"manyi-{os.getuid()}-port-{port}.lock").open("a") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+        else:
+            yield is_free(port)
 
 
 def free_port() -> int:

@@ -33,8 +33,11 @@ class Brokers:
     programs: tuple[Program, Program]
 
 
-def prepare_brokers(data_dir: Path) -> Brokers:
-    """Fetch what is missing, format what is new, choose ports (blocking; seconds, the first time more)."""
+def prepare_brokers(data_dir: Path, mongod: tuple[str, ...] = ()) -> Brokers:
+    """Fetch what is missing, format what is new, choose ports (blocking; seconds, the first time more).
+
+    `mongod` are further options of the database.
+    """
     refuse_full_disk(data_dir)
     kafka_port, controller_port, mongo_port = free_ports(3)
     address = f"{LOOPBACK}:{kafka_port}"
@@ -44,7 +47,7 @@ def prepare_brokers(data_dir: Path) -> Brokers:
         mongo=mongo.address_of(mongo_port),
         programs=(
             kafka.program(kafka.prepare(data_dir / "kafka", kafka_port, controller_port), address, logs / "kafka.log"),
-            mongo.program(mongo.prepare(data_dir / "mongo", mongo_port), mongo_port, logs / "mongo.log"),
+            mongo.program([*mongo.prepare(data_dir / "mongo", mongo_port), *mongod], mongo_port, logs / "mongo.log"),
         ),
     )
 

@@ -3,8 +3,8 @@
 import asyncio
 import os
 import sys
-from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Collection, Mapping
+from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -12,7 +12,7 @@ from types import MappingProxyType
 
 from deploy.local import mongo
 from deploy.local.places import ROOT
-from deploy.local.ports import LOOPBACK, free_ports, is_free
+from deploy.local.ports import LOOPBACK, claimed, free_ports
 from deploy.local.stack import prepare_brokers
 from deploy.local.state import ProcessState, SystemState, ensure_keys, exclusive
 from deploy.local.supervisor import Program, Supervisor
@@ -62,12 +62,12 @@ def process_names(service: str, count: int) -> list[str]:
     return [service, *(f"{service}-{number}" for number in range(2, count + 1))]
 
 
-def addresses_of(names: tuple[str, ...], scale: Mapping[str, int]) -> dict[str, dict[str, str]]:
-    """A free address for every process; a service's first one keeps its usual port where nobody else has it."""
+def addresses_of(names: tuple[str, ...], scale: Mapping[str, int], usual: Collection[str]) -> dict[str, dict[str, str]]:
+    """A free address for every process; the first one of those services that are in `usual` has its usual port."""
     processes = {name: process_names(name, scale.get(name, 1)) for name in names}
     free = iter(free_ports(sum(map(len, processes.values()))))
     ports = {process: next(free) for group in processes.values() for process in group}
-    ports |= {name: PREFERRED_PORTS[name] for name in names if is_free(PREFERRED_PORTS[name])}
+    ports |= {name: PREFERRED_PORTS[name] for name in usual}
     return {name: {one: f"http://{LOOPBACK}:{ports[one]}" for one in group} for name, group in processes.items()}
 
 
@@ -105,16 +105,17 @@ async def whole_system(
     on_change: Callable[[Supervisor], None] = lambda _: None,
     scale: Mapping[str, int] = MappingProxyType({}),
     settings: Mapping[str, str] = MappingProxyType({}),
+    mongod: tuple[str, ...] = (),
 ) -> AsyncIterator[System]:
     """Everything, ready; stopped at the end in reverse order. `on_change` hears of every start, readiness and death.
 
     `scale` says of which services more than one process runs, and how many; `settings` are further
-    variables of their environment.
+    variables of their environment, `mongod` further options of the database.
     Raises CannotContinue when the directory is in use, something is missing or does not become ready.
     """
     for name in names:
         require_service(name)
-    with exclusive(data_dir):
+    with exclusive(data_dir), ExitStack() as claims:
         topics = plan_from_environment()
         programs: list[Program] = []
         if external:
@@ -122,7 +123,7 @@ async def whole_system(
             await asyncio.to_thread(mongo.require, mongo_url)
             await create_topics(kafka, topics)
         else:
-            brokers = await asyncio.to_thread(prepare_brokers, data_dir)
+            brokers = await asyncio.to_thread(prepare_brokers, data_dir, mongod)
             kafka, mongo_url = brokers.kafka, brokers.mongo
             broker, database = brokers.programs
 
@@ -131,7 +132,8 @@ async def whole_system(
 
             programs += [replace(broker, once_ready=make_topics), database]
         needs = tuple(program.name for program in programs)
-        instances = addresses_of(names, scale)
+        usual = [name for name in names if claims.enter_context(claimed(PREFERRED_PORTS[name]))]
+        instances = addresses_of(names, scale, usual)
         stack = {"MANYI_KAFKA": kafka, "MANYI_MONGO": mongo_url, "MANYI_KEYS_FILE": str(ensure_keys(data_dir))}
         stack.update(settings)
         programs += [

@@ -3,6 +3,7 @@
 import json
 import os
 import socket
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -40,20 +41,32 @@ def test_ports_are_all_different() -> None:
     assert len(set(ports.free_ports(20))) == 20
 
 
-def test_the_first_process_of_a_service_keeps_its_usual_port_unless_somebody_has_it(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    usual, taken = ports.free_ports(2)
-    monkeypatch.setattr(system, "PREFERRED_PORTS", {"customer": usual, "survey": taken})
-    with socket.socket() as held:
-        held.bind((ports.LOOPBACK, taken))
-        held.listen()
-        found = system.addresses_of(("customer", "survey"), {"customer": 3})
+def test_the_first_process_of_a_service_has_its_usual_port_where_that_is_ours(monkeypatch: pytest.MonkeyPatch) -> None:
+    usual, other = ports.free_ports(2)
+    monkeypatch.setattr(system, "PREFERRED_PORTS", {"customer": usual, "survey": other})
+    found = system.addresses_of(("customer", "survey"), {"customer": 3}, ["customer"])
     assert list(found["customer"]) == ["customer", "customer-2", "customer-3"]
     assert list(found["survey"]) == ["survey"]
     assert found["customer"]["customer"] == f"http://{ports.LOOPBACK}:{usual}"
-    assert found["survey"]["survey"] != f"http://{ports.LOOPBACK}:{taken}"
+    assert found["survey"]["survey"] != f"http://{ports.LOOPBACK}:{other}"
     assert len({url for group in found.values() for url in group.values()}) == 4
+
+
+def test_a_port_that_another_system_has_or_is_about_to_have_is_not_claimed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    port, taken = ports.free_ports(2)
+    with ports.claimed(port) as ours:
+        assert ours
+        with ports.claimed(port) as again:
+            assert not again
+    with ports.claimed(port) as ours, socket.socket() as held:
+        assert ours
+        held.bind((ports.LOOPBACK, taken))
+        held.listen()
+        with ports.claimed(taken) as listened_at:
+            assert not listened_at
 
 
 def test_a_full_disk_is_said_before_anything_starts(tmp_path: Path) -> None:
