@@ -1,6 +1,7 @@
 """Promises to a customer and the longest silence: when they are due, what is told, and the arithmetic."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -16,14 +17,15 @@ from services.customer.model.commitments import (
     promise,
 )
 from services.customer.model.customer import Customer, evolve
-from services.customer.model.deadlines import Deadlines
+from services.customer.model.deadlines import Deadlines, before
 from services.customer.model.erasure import erase
 from services.customer.model.files import CustomerErased
 from services.customer.model.open_timers import COMMITMENT
 from shared.contracts import care as said
 from shared.contracts.customer import InteractionLogged
 from shared.contracts.decision import Said, Scene
-from shared.policy.declared import Span
+from shared.policy.declared import Span, SpanUnit
+from shared.policy.policies import UnitMistaken
 from tests.unit.test_policy_packs import POLICIES
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
@@ -129,6 +131,25 @@ def test_the_longest_silence_is_that_of_the_grade_and_rolls_over_days_off() -> N
     other = cadence.due(spoken.model_copy(update={"grade": "B"}))
     assert other is not None
     assert other.local == "2026-11-02 24:00"
+
+
+@pytest.mark.parametrize("unit", ["calendar_days", "working_days", "months"])
+def test_whoever_is_overdue_is_looked_at_in_whatever_unit_the_silence_is_counted(unit: SpanUnit) -> None:
+    cadence = replace(Cadence.of(POLICIES, date(2026, 11, 23)), longest={"A": Span(amount=2, unit=unit)})
+    for day in range(1, 28):
+        spoken = local(1, day, 9)
+        due = cadence.due(FILE.model_copy(update={"contacted_at": spoken}))
+        assert due is not None
+        assert spoken < cadence.silent_before(due.at)["A"]
+
+
+def test_a_warning_may_come_calendar_days_before_but_not_hours() -> None:
+    calendar, _ = DEADLINES.calendar(FRIDAY)
+    due = DEADLINES.due(FRIDAY, date(2026, 10, 12)).at
+    assert before(calendar, due, Span(amount=2, unit="calendar_days")) == local(10, 11)
+    assert before(calendar, due, Span(amount=2, unit="working_days")) == local(10, 10), "Sunday is off, Saturday worked"
+    with pytest.raises(UnitMistaken):
+        before(calendar, due, Span(amount=2, unit="hours"))
 
 
 def test_the_latest_conversation_counts_in_whatever_order_they_are_told() -> None:

@@ -12,6 +12,13 @@ from shared.policy.declared import Span
 from shared.policy.policies import Policies
 
 KEY = "contact.cadence"
+LEAST = {
+    "calendar_days": timedelta(days=1),
+    "working_days": timedelta(days=1),
+    "months": timedelta(days=28),
+    "years": timedelta(days=365),
+}
+"""How long one of a unit is at least."""
 
 
 @dataclass(frozen=True)
@@ -46,4 +53,4 @@ class Cadence:
 
         A due day off gives way to a later one, so each of the others has to be asked for its own day.
         """
-        return {grade: now - timedelta(days=span.amount) for grade, span in self.longest.items()}
+        return {grade: now - span.amount * LEAST.get(span.unit, timedelta()) for grade, span in self.longest.items()}

@@ -14,7 +14,7 @@ from shared.policy.calendar.business import Calendar
 from shared.policy.calendar.due import Due
 from shared.policy.calendar.reckoning import DayEnd, business_minutes_between, deadline
 from shared.policy.declared import Span
-from shared.policy.policies import LimitUnset, Policies
+from shared.policy.policies import LimitUnset, Policies, UnitMistaken
 from shared.policy.timers import Stage, Timer, due_stages
 
 TELLS: Mapping[str, Callable[[Customer, str, Timer, Stage, str | None], Said]] = {
@@ -63,7 +63,7 @@ class Deadlines:
         steps = [Span(amount=every.amount * level, unit=every.unit) for level, _ in enumerate(self.levels(kind, on), 1)]
         last = due.at - A_MOMENT  # what ends at 24:00 belongs to the day that ends
         return Target(
-            warn_at=max(start, _before(calendar, due.at, warn.amount)),
+            warn_at=max(start, before(calendar, due.at, warn)),
             due_at=due.at,
             escalate_at=tuple(deadline(calendar, last, one, day_end).at for one in steps),
             business_minutes=business_minutes_between(calendar, start, due.at),
@@ -100,10 +100,12 @@ def _role(levels: tuple[str, ...], stage: Stage) -> str | None:
     return levels[level] if 0 <= level < len(levels) else None
 
 
-def _before(calendar: Calendar, due: datetime, working_days: int) -> datetime:
-    """The instant from which so many working days are left, the one of the deadline included."""
-    day = calendar.local_day(due - A_MOMENT)
-    while working_days:
+def before(calendar: Calendar, due: datetime, left: Span) -> datetime:
+    """The instant from which so many days are left, that of the deadline included. Raises UnitMistaken."""
+    if left.unit not in ("working_days", "calendar_days"):
+        raise UnitMistaken(f"a warning comes working_days or calendar_days before a deadline, not {left.unit}")
+    day, days = calendar.local_day(due - A_MOMENT), left.amount
+    while days:
         day -= timedelta(days=1)
-        working_days -= calendar.day(day).worked
+        days -= left.unit == "calendar_days" or calendar.day(day).worked
     return min(calendar.end_of(day), due)
