@@ -20,7 +20,6 @@ from services.customer.commands import (
     keep_contacts,
     log_interaction,
     make_commitments,
-    merge_customers,
     plan_maintenance,
     plan_visits,
     record_contract,
@@ -28,10 +27,13 @@ from services.customer.commands import (
     register_customer,
     request_expense,
     request_gift,
+    request_merge,
     save_segments,
+    unmerge_customers,
 )
 from services.customer.commands.age_customers import Ageing
 from services.customer.commands.expire_requests import Expiring
+from services.customer.commands.lapse_requests import LAPSING_EVERY_S, Lapsing
 from services.customer.desk import STORED, Desk
 from services.customer.duplicates import Duplicates
 from services.customer.importer import IMPORTS_EVERY_S, Importer
@@ -53,6 +55,7 @@ from services.customer.views import (
     entry,
     export,
     key_changes,
+    merges,
     opportunities,
     personal_data,
     plans,
@@ -89,6 +92,7 @@ def build(settings: Settings) -> Service:
     assessing = Assessing(ledger, desk)
     deadlines = Deadlines(desk.policies, desk.zone)
     cleanings = clean_files.Cleanings(ledger, desk, deadlines)
+    lapsing = Lapsing(ledger)
     timekeeper = Timekeeper(ledger, STORED, deadlines.tell, uuid.uuid4().hex)
     intake_desk = speaking.intake_desk(
         [
@@ -115,7 +119,9 @@ def build(settings: Settings) -> Service:
             hold_events.routes(ledger, desk),
             follow_opportunities.routes(ledger, desk),
             save_segments.routes(ledger),
-            merge_customers.routes(ledger, desk),
+            request_merge.routes(ledger, desk),
+            unmerge_customers.routes(ledger, desk),
+            merges.routes(ledger),
             change_key_fields.routes(ledger, desk),
             request_gift.routes(ledger, desk),
             *(request_expense.routes(ledger, desk, kind) for kind in request_expense.KINDS),
@@ -178,6 +184,7 @@ def build(settings: Settings) -> Service:
             functools.partial(company_events.prepare, ledger),
             functools.partial(opportunities.prepare, ledger),
             timekeeper.prepare,
+            lapsing.prepare,
         ],
         chores=[
             (AGEING_EVERY_S, Ageing(ledger, desk).step),
@@ -187,6 +194,8 @@ def build(settings: Settings) -> Service:
             (TIMERS_EVERY_S, timekeeper.step),
             (TIMERS_EVERY_S, Expiring(ledger, desk).step),
             (change_key_fields.LAPSING_EVERY_S, change_key_fields.Lapsing(ledger).step),
+            (EXPIRING_EVERY_S, Expiring(ledger, desk).step),
+            (LAPSING_EVERY_S, lapsing.step),
         ],
         uploads=frozenset({import_customers.UPLOADS}),
     )

@@ -148,6 +148,35 @@ class KeyChangeDecided(CustomerEvent):
     outcome: Code
 
 
+class MergeRequested(CustomerEvent):
+    """Somebody asks to make one file of two (S2-15); said on the one that would survive."""
+
+    TYPE: ClassVar[str] = "manyi.customer.merge.requested.v1"
+    merge_id: Code
+    merged_id: Code
+    steps: list[Code]
+    requester: Code
+    due_at: Moment | None = None
+
+
+class MergeStepApproved(CustomerEvent):
+    """One step of the chain agreed."""
+
+    TYPE: ClassVar[str] = "manyi.customer.merge.stepapproved.v1"
+    merge_id: Code
+    step: int
+    role: Code
+    by: Code
+
+
+class MergeDecided(CustomerEvent):
+    """The request is approved, and the files are merged; or it is rejected, withdrawn or lapsed."""
+
+    TYPE: ClassVar[str] = "manyi.customer.merge.decided.v1"
+    merge_id: Code
+    outcome: Code
+
+
 class CustomersMerged(CustomerEvent):
     """Two files are one (S0-34, S2-15); said on both subjects. What the merged one bought belongs to the survivor."""
 
@@ -309,6 +338,9 @@ SAYS: tuple[type[Event], ...] = (
     KeyChangeRequested,
     KeyChangeStepApproved,
     KeyChangeDecided,
+    MergeRequested,
+    MergeStepApproved,
+    MergeDecided,
     CustomersMerged,
     CustomersUnmerged,
     PurchaseAdopted,

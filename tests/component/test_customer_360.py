@@ -10,7 +10,7 @@ import pytest
 from services.customer.main import build
 from services.feedback.main import build as build_feedback
 from services.survey.main import build as build_survey
-from tests.support.customers import wang
+from tests.support.customers import merged, wang
 from tests.support.eventually import eventually
 from tests.support.service import Running, running, settings_for
 from tests.support.stack import Namespace, RealStack
@@ -123,10 +123,7 @@ async def test_what_was_told_of_a_merged_file_is_told_of_the_survivor(three: Thr
         found = await customer.client.get("/v1/customers/by-external-id", params={"source": "shop", "id": name})
         ids.append(found.json()["customerId"])
     response_id = await answered(survey, ids[1], 8)
-    merged = await customer.client.post(
-        "/v1/merges", json={"survivorId": ids[0], "mergedId": ids[1], "reason": "同一家"}
-    )
-    assert merged.status_code == 201, merged.text
+    await merged(customer, ids[0], ids[1])
 
     async def seen() -> bool:
         view = (await customer.client.get(f"/v1/customers/{ids[0]}/360")).json()

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from services.customer.commands.change_key_fields import Lapsing
+from services.customer.commands.lapse_requests import Lapsing
 from services.customer.main import build
 from shared.contracts.envelope import parse_moment
 from shared.plumbing.clock import ManualClock

@@ -1,5 +1,6 @@
 """Two files become one and two again: the customer service says it, reporting's numbers follow and return."""
 
+import asyncio
 from pathlib import Path
 from typing import Any
 
@@ -7,6 +8,7 @@ import pytest
 
 from services.customer.main import build as build_customer
 from services.reporting.main import build as build_reporting
+from tests.support.customers import merged, wang
 from tests.support.eventually import eventually
 from tests.support.service import Running, running, settings_for
 from tests.support.stack import Namespace, RealStack
@@ -75,9 +77,9 @@ async def test_numbers_follow_a_merge_and_return_with_its_undoing(
             await becomes(*apart)
 
             both = {"survivorId": one["customerId"], "mergedId": two["customerId"], "reason": "同一家公司"}
-            merged = await customer.client.post("/v1/merges", json=both)
-            assert merged.status_code == 201, merged.text
-            assert merged.json()["absorbed"] == [two["customerId"]]
+            await merged(customer, both["survivorId"], both["mergedId"])
+            survivor = (await customer.client.get(f"/v1/customers/{one['customerId']}")).json()
+            assert survivor["absorbed"] == [two["customerId"]]
             again = await customer.client.post("/v1/merges", json=both)
             assert (again.status_code, again.json()["type"]) == (409, "/problems/merge-refused")
             await becomes((1, 1, None), (2, 2, {"CNY": 2000}), revenue)
@@ -97,3 +99,56 @@ async def test_numbers_follow_a_merge_and_return_with_its_undoing(
             assert len((await customer.client.get(f"{place}/purchases")).json()) == 1
             twice = await customer.client.post(f"/v1/customers/{two['customerId']}/unmerge", json={"reason": "不是"})
             assert (twice.status_code, twice.json()["type"]) == (409, "/problems/not-merged")
+
+
+@pytest.mark.policy("S2-15", "S3-15")
+async def test_two_people_make_one_file_of_two(stack: RealStack, namespace: Namespace, tmp_path: Path) -> None:
+    def as_(person: str) -> dict[str, str]:
+        return {"X-Manyi-Person": person}
+
+    async with running(build_customer, settings_for(stack, namespace, tmp_path)) as customer:
+        one = (await customer.client.post("/v1/customers", json=wang())).json()["customerId"]
+        other = wang(name="李明", company="西部电机有限公司", phone="13900139000")
+        two = (await customer.client.post("/v1/customers", json=other)).json()["customerId"]
+
+        body = {"survivorId": one, "mergedId": two, "reason": "同一家公司"}
+        itself = await customer.client.post("/v1/merges", json={**body, "mergedId": one}, headers=as_("clerk"))
+        assert (itself.status_code, itself.json()["type"]) == (409, "/problems/merge-refused")
+        asked = await customer.client.post("/v1/merges", json=body, headers=as_("clerk"))
+        assert (asked.json()["status"], asked.json()["waitingFor"]) == ("pending", "director")
+        place = f"/v1/merges/{asked.json()['mergeId']}"
+        assert (await customer.client.get(f"/v1/customers/{two}")).json()["customerId"] == two
+        listed = (await customer.client.get("/v1/merges")).json()["merges"]
+        assert [(found["mergeId"], found["reason"]) for found in listed] == [(asked.json()["mergeId"], "同一家公司")]
+
+        yes = {"decision": "approve", "step": 0}
+        own = await customer.client.post(f"{place}/decisions", json=yes, headers=as_("clerk"))
+        assert (own.status_code, own.json()["type"]) == (403, "/problems/approval-requester-cannot-approve")
+        racing = await asyncio.gather(
+            *(customer.client.post(f"{place}/decisions", json=yes, headers=as_(f"director-{n}")) for n in range(4))
+        )
+        assert sorted(answer.status_code for answer in racing) == [200, 409, 409, 409]
+        assert (await customer.client.get(f"/v1/customers/{one}")).json()["absorbed"] == [two]
+        journal = customer.service.database["journal"]
+        assert await journal.count_documents({"type": "manyi.customer.merged.v1"}) == 2
+        assert (await customer.client.get("/v1/merges")).json()["merges"] == []
+        gone = await customer.client.post(f"{place}/withdrawal", json={}, headers=as_("clerk"))
+        assert gone.status_code == 409, gone.text
+        none = await customer.client.post(f"/v1/merges/{'0' * 32}/decisions", json=yes, headers=as_("director"))
+        assert (none.status_code, none.json()["type"]) == (404, "/problems/merge-unknown")
+
+
+@pytest.mark.policy("S2-15")
+async def test_a_merge_taken_back_moves_nothing(stack: RealStack, namespace: Namespace, tmp_path: Path) -> None:
+    async with running(build_customer, settings_for(stack, namespace, tmp_path)) as customer:
+        one = (await customer.client.post("/v1/customers", json=wang())).json()["customerId"]
+        other = wang(name="李明", company="西部电机有限公司", phone="13900139000")
+        two = (await customer.client.post("/v1/customers", json=other)).json()["customerId"]
+        body = {"survivorId": one, "mergedId": two, "reason": "同一家公司"}
+        asked = (await customer.client.post("/v1/merges", json=body)).json()
+        back = await customer.client.post(f"/v1/merges/{asked['mergeId']}/withdrawal", json={"reason": "弄错了"})
+        assert (back.status_code, back.json()["status"]) == (200, "withdrawn")
+        late = {"decision": "approve", "step": 0}
+        refused = await customer.client.post(f"/v1/merges/{asked['mergeId']}/decisions", json=late)
+        assert refused.status_code in (403, 409), refused.text
+        assert (await customer.client.get(f"/v1/customers/{one}")).json()["absorbed"] == []

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from tests.support.service import Running
+
 
 def wang(**more: Any) -> dict[str, Any]:
     """A file with everything the policies ask for at the first contact; `more` adds or replaces."""
@@ -13,3 +15,16 @@ def wang(**more: Any) -> dict[str, Any]:
         "lawfulBasis": "contract",
         **more,
     }
+
+
+async def merged(customer: Running, survivor: str, other: str) -> dict[str, Any]:
+    """Two files made one, as one clerk asked and a director decided; the request as it stands then."""
+    body = {"survivorId": survivor, "mergedId": other, "reason": "同一家公司"}
+    asked = await customer.client.post("/v1/merges", json=body, headers={"X-Manyi-Person": "clerk-1"})
+    assert asked.status_code == 201, asked.text
+    place = f"/v1/merges/{asked.json()['mergeId']}/decisions"
+    yes = {"decision": "approve", "step": 0}
+    decided = await customer.client.post(place, json=yes, headers={"X-Manyi-Person": "director-1"})
+    assert (decided.status_code, decided.json()["status"]) == (200, "approved"), decided.text
+    told: dict[str, Any] = decided.json()
+    return told

@@ -1,4 +1,4 @@
-"""Ask for a change of key fields, decide on it or take it back, by HTTP; what nobody decides lapses (S2-19)."""
+"""Ask for a change of key fields, decide on it or take it back, by HTTP (S2-19)."""
 
 import uuid
 from collections.abc import Callable, Sequence
@@ -13,17 +13,14 @@ from services.customer.commands.acting import acting
 from services.customer.commands.register_customer import CustomerFields
 from services.customer.desk import STORED, Desk, at_home
 from services.customer.model.customer import Customer
-from services.customer.model.key_changes import ask, decide, lapse, withdraw
+from services.customer.model.key_changes import ask, decide, withdraw
 from services.customer.views.key_changes import ShownKeyChange, as_key_change
 from shared.contracts.decision import Said, Scene
 from shared.contracts.envelope import Code
 from shared.plumbing.access import allowed
-from shared.plumbing.commands import Asked, asked, carry_out, perform
-from shared.plumbing.journal import Cause, Ledger, Loaded, Stale, Task
+from shared.plumbing.commands import Asked, asked, carry_out
+from shared.plumbing.journal import Ledger, Loaded, Task
 from shared.policy.approvals.acting import Acting
-
-AT_ONCE = 200
-LAPSING_EVERY_S = 30.0
 
 
 class Decision(BaseModel):
@@ -116,36 +113,12 @@ def routes(ledger: Ledger, desk: Desk) -> APIRouter:
     return router
 
 
-class Lapsing:
-    """A chore, repeatable at any time: requests that nobody decided in time lapse."""
-
-    def __init__(self, ledger: Ledger) -> None:
-        self._ledger = ledger
-
-    async def step(self) -> int:
-        """Take those whose deadline has come by the ledger's clock; answers how many were looked at."""
-        come = {"approval.status": "pending", "approval.due_at": {"$lte": self._ledger.clock.now()}}
-        found = await self._ledger.database["key_changes"].find(come, {"owner": 1}).limit(AT_ONCE).to_list()
-        for document in found:
-            try:
-                await perform(self._ledger, [self._task(document["owner"], document["_id"])], Cause("time"))
-            except Stale:  # somebody is busy with it: the next step looks again
-                continue
-        return len(found)
-
-    @staticmethod
-    def _task(customer_id: str, request_id: str) -> Task[Customer]:
-        return _task(customer_id, request_id, lambda state, scene: lapse(state, request_id, scene.now), follow=False)
-
-
 def _task(
     customer_id: str,
     request_id: str,
     rule: Callable[[Customer | None, Scene], Sequence[Said]],
-    *,
-    follow: bool = True,
 ) -> Task[Customer]:
-    return Task(STORED, customer_id, rule, {"key_changes": frozenset({request_id})}, follow=follow)
+    return Task(STORED, customer_id, rule, {"key_changes": frozenset({request_id})})
 
 
 def _shown(request_id: str, loaded: Loaded[Customer]) -> dict[str, Any]:

@@ -16,9 +16,11 @@ from services.customer.model.parts import (
     Contract,
     Interaction,
     KeyChange,
+    MergeRequest,
     Purchase,
     contract_after,
     key_change_after,
+    merge_request_after,
     purchase_after,
 )
 from services.customer.model.planned import Plan
@@ -66,6 +68,7 @@ class Customer(State):
         "contacts": ("contacts", Contact),
         "interactions": ("interactions", Interaction),
         "key_changes": ("key_changes", KeyChange),
+        "merge_requests": ("merge_requests", MergeRequest),
         "entitlements": ("entitlements", Entitlement),
         "commitments": ("commitments", Commitment),
         "plans": ("maintenance_plans", Plan),
@@ -128,6 +131,7 @@ class Customer(State):
     contacts: dict[str, Contact] = {}
     interactions: dict[str, Interaction] = {}
     key_changes: dict[str, KeyChange] = {}
+    merge_requests: dict[str, MergeRequest] = {}
     entitlements: dict[str, Entitlement] = {}
     commitments: dict[str, Commitment] = {}
     plans: dict[str, Plan] = {}
@@ -202,6 +206,9 @@ def evolve(state: Customer | None, event: Event, private: Mapping[str, Any]) -> 
         case said.KeyChangeRequested() | said.KeyChangeStepApproved() | said.KeyChangeDecided():
             asked = key_change_after(state.key_changes.get(event.request_id), event, private)
             return state.model_copy(update={"key_changes": {**state.key_changes, event.request_id: asked}})
+        case said.MergeRequested() | said.MergeStepApproved() | said.MergeDecided():
+            wanted = merge_request_after(state.merge_requests.get(event.merge_id), event, private)
+            return state.model_copy(update={"merge_requests": {**state.merge_requests, event.merge_id: wanted}})
         case said.ContactChanged():
             contact = Contact.model_validate({**state.contacts[event.contact_id].model_dump(), **private})
             return state.model_copy(update={"contacts": {**state.contacts, event.contact_id: contact}})

@@ -32,7 +32,7 @@ class NotMerged(Refusal):
 
 
 class NotYoursToMerge(Refusal):
-    """Only those who approve a merge do it."""
+    """Only those who approve merges undo them."""
 
     STATUS = 403
     SLUG = "merge-not-permitted"
@@ -48,10 +48,26 @@ class Act:
     policy_version: str
 
 
+def may_merge(survivor: Customer | None, merged: Customer | None) -> tuple[Customer, Customer]:
+    """The two files, if they could be one. Raises CustomerUnknown, MergeRefused, MergeTooLarge."""
+    ours, theirs = _both(survivor, merged)
+    if ours.customer_id == theirs.customer_id:
+        raise MergeRefused("a file cannot be merged with itself; name two files")
+    for one in (ours, theirs):
+        if one.merged_into is not None:
+            raise MergeRefused(f"{one.code} is merged into {one.merged_into} already; merge that one, or unmerge first")
+    if theirs.absorbed:
+        raise MergeRefused(f"others are merged into {theirs.code}; let it survive, or unmerge those first")
+    if (parts := len(theirs.purchases) + len(theirs.contracts)) > MOST_PARTS:
+        raise MergeTooLarge(
+            f"{theirs.code} has {parts} orders and contracts, at most {MOST_PARTS} move at once; let it survive"
+        )
+    return ours, theirs
+
+
 def absorb(act: Act, survivor: Customer | None, merged: Customer | None) -> list[Said]:
     """First, on the survivor: it takes over what the other bought. Raises MergeRefused, MergeTooLarge."""
-    ours, theirs = _both(survivor, merged)
-    _may_merge(ours, theirs)
+    ours, theirs = may_merge(survivor, merged)
     return [
         _merged(act, ours, ours, theirs),
         *_adopted(act, ours, theirs, theirs.purchases.items(), origin=theirs.customer_id),
@@ -100,20 +116,6 @@ def _both(survivor: Customer | None, merged: Customer | None) -> tuple[Customer,
     if survivor is None or merged is None:
         raise CustomerUnknown("one of the two files does not exist; look both up with GET /v1/customers")
     return survivor, merged
-
-
-def _may_merge(ours: Customer, theirs: Customer) -> None:
-    if ours.customer_id == theirs.customer_id:
-        raise MergeRefused("a file cannot be merged with itself; name two files")
-    for one in (ours, theirs):
-        if one.merged_into is not None:
-            raise MergeRefused(f"{one.code} is merged into {one.merged_into} already; merge that one, or unmerge first")
-    if theirs.absorbed:
-        raise MergeRefused(f"others are merged into {theirs.code}; let it survive, or unmerge those first")
-    if (parts := len(theirs.purchases) + len(theirs.contracts)) > MOST_PARTS:
-        raise MergeTooLarge(
-            f"{theirs.code} has {parts} orders and contracts, at most {MOST_PARTS} move at once; let it survive"
-        )
 
 
 def _of(ours: Customer, theirs: Customer) -> tuple[list[tuple[str, Purchase]], list[tuple[str, Contract]]]:

@@ -98,6 +98,27 @@ class KeyChange(Part):
     approval: Approval
 
 
+class MergeRequest(Part):
+    """Two files that somebody asks to make one of; this part is in the file that would survive."""
+
+    PRIVATE: ClassVar[frozenset[str]] = frozenset({"reason"})
+    merged_id: str
+    reason: str = ""
+    approval: Approval
+
+
+def merge_request_after(
+    before: MergeRequest | None, event: said.CustomerEvent, private: Mapping[str, Any]
+) -> MergeRequest:
+    """The request after an event about it."""
+    approval = moved(before.approval if before else None, MOVE.validate_python(private["move"]))
+    if isinstance(event, said.MergeRequested):
+        return MergeRequest(merged_id=event.merged_id, reason=private["reason"], approval=approval)
+    if before is None:
+        raise ValueError("the merge request is not loaded")
+    return before.model_copy(update={"approval": approval})
+
+
 def key_change_after(before: KeyChange | None, event: said.CustomerEvent, private: Mapping[str, Any]) -> KeyChange:
     """The request after an event about it."""
     approval = moved(before.approval if before else None, MOVE.validate_python(private["move"]))

@@ -102,6 +102,5 @@ def routes(ledger: Ledger) -> APIRouter:
 
 
 async def prepare(ledger: Ledger) -> None:
-    """Indexes of the lists above and of what lapses; safe to repeat."""
+    """The index of the first list above; safe to repeat."""
     await ledger.database["key_changes"].create_index("owner")
-    await ledger.database["key_changes"].create_index([("approval.status", 1), ("approval.due_at", 1)])

@@ -1,4 +1,4 @@
-"""Make one file of two, and two again, by those whom the policy lets decide it (S2-15)."""
+"""Make two files of one again, by those whom the policy lets decide on merges (S2-15)."""
 
 import uuid
 from collections.abc import Callable, Sequence
@@ -14,7 +14,7 @@ from pydantic.alias_generators import to_camel
 from services.customer.commands.acting import acting
 from services.customer.desk import STORED, Desk
 from services.customer.model.customer import Customer
-from services.customer.model.merging import Act, NotYoursToMerge, absorb, give_up, release, take_back
+from services.customer.model.merging import Act, NotYoursToMerge, release, take_back
 from services.customer.views.customer_file import CustomerFile, as_file
 from shared.contracts.decision import Said, Scene
 from shared.contracts.envelope import Code
@@ -35,32 +35,9 @@ class Undo(BaseModel):
     reason: Reason = Field(examples=["两家不同的公司"])
 
 
-class Merge(Undo):
-    """Which file survives, and which becomes part of it."""
-
-    survivor_id: Code
-    merged_id: Code
-
-
 def routes(ledger: Ledger, desk: Desk) -> APIRouter:
-    """POST /v1/merges and POST /v1/customers/{customer_id}/unmerge."""
+    """POST /v1/customers/{customer_id}/unmerge."""
     router = APIRouter(prefix="/v1", tags=["merges"])
-
-    @router.post(
-        "/merges",
-        status_code=201,
-        response_model=CustomerFile,
-        summary="Make one file of two",
-        dependencies=[allowed("merge.approve", rows=True)],
-    )
-    async def post_merge(
-        body: Merge, request: Annotated[Asked, Depends(asked)], who: Annotated[Acting, Depends(acting(desk))]
-    ) -> JSONResponse:
-        act = partial(_act, desk, who, uuid.uuid4().hex, body.reason)
-        survivor, merged = body.survivor_id, body.merged_id
-        first = _task(act, absorb, survivor, survivor, merged)
-        second = _task(act, give_up, merged, survivor, merged)
-        return await carry_out(ledger, first, request, partial(as_file, desk), also=[second])
 
     @router.post(
         "/customers/{customer_id}/unmerge",
@@ -88,7 +65,7 @@ def routes(ledger: Ledger, desk: Desk) -> APIRouter:
 def _act(desk: Desk, who: Acting, merge_id: str, reason: str, now: datetime) -> Act:
     route = desk.policies.route("merge.chain", desk.day(now))
     if not who.roles & set(route.steps):
-        raise NotYoursToMerge(f"files are merged and unmerged by {', '.join(route.steps)}; ask one of them")
+        raise NotYoursToMerge(f"files are unmerged by {', '.join(route.steps)}; ask one of them")
     return Act(merge_id, now, reason, route.policy_version)
 
 
