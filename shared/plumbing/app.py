@@ -11,7 +11,7 @@ import os
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cached_property, partial
 from typing import Any, TypeAlias
 
 import uvicorn
@@ -245,8 +245,9 @@ class Running:
             "waiting": await self.service.waiting(MOST_SHOWN) if self.service.waiting else [],
         }
 
+    @cached_property
     def asyncapi(self) -> dict[str, Any]:
-        """AsyncAPI 3.0 document of every event this service says and every type it takes in."""
+        """AsyncAPI 3.0 document of every event this service says and every type it takes in; seconds of work, once."""
         service = self.service
         return describe(service.name, VERSION, service.settings.topic_prefix, service.hears_types)
 
@@ -318,7 +319,7 @@ def _operations(running: Running) -> APIRouter:
 
     @router.get("/asyncapi.json", summary="Every event said and taken in, as AsyncAPI 3.0", dependencies=[everyone])
     async def asyncapi() -> dict[str, Any]:
-        return running.asyncapi()
+        return running.asyncapi
 
     @router.get("/metrics", include_in_schema=False, dependencies=[allowed("operations.read")])
     async def metrics() -> Response:

@@ -101,7 +101,7 @@ def ask_all(service: str, url: str, cases: Iterable[Any]) -> list[str]:
         def call(case: Any) -> Any:
             for name in set(names) & set(case.path_parameters or {}):
                 case.path_parameters[name] = names[name]
-            return case.call(base_url=url, session=session)
+            return case.call(base_url=url, session=session, timeout=60)
 
         return list(broken_promises(cases, call))
 
