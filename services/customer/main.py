@@ -193,8 +193,6 @@ def build(settings: Settings) -> Service:
             (clean_files.ROUNDS_EVERY_S, cleanings.step),
             (TIMERS_EVERY_S, timekeeper.step),
             (TIMERS_EVERY_S, Expiring(ledger, desk).step),
-            (change_key_fields.LAPSING_EVERY_S, change_key_fields.Lapsing(ledger).step),
-            (EXPIRING_EVERY_S, Expiring(ledger, desk).step),
             (LAPSING_EVERY_S, lapsing.step),
         ],
         uploads=frozenset({import_customers.UPLOADS}),

@@ -19,7 +19,7 @@ from services.customer.views.requests import as_request
 from shared.plumbing.commands import Asked, carry_out
 from shared.plumbing.journal import Stale
 from shared.plumbing.speaking import Speaking
-from tests.support.customers import wang
+from tests.support.customers import merged, wang
 from tests.support.issuer import Issuer
 from tests.support.limits import GIFTS, limits
 from tests.support.service import Running, running, settings_for
@@ -116,8 +116,7 @@ async def test_a_drive_of_gifts_is_one_request_and_tells_when_the_next_is_due(cu
     await post(customer, f"{place}/decisions", {"decision": "approve", "step": 0}, "m")
     handed = [await post(customer, f"{place}/handovers", {"customerId": one}) for one in several]
     assert [told["status"] for _, told in handed] == ["approved", "approved", "handed_over"]
-    both = {"survivorId": several[0], "mergedId": several[1], "reason": "同一家公司"}
-    assert (await post(customer, "/v1/merges", both))[0] == 201
+    await merged(customer, several[0], several[1])
     await post(customer, "/v1/gifts", {"customerIds": [several[2]], "amount": 1_000})
     of_both = (await customer.client.get("/v1/gifts", params={"customer": several[0]})).json()
     assert [one["requestId"] for one in of_both] == [drive["requestId"]]

@@ -14,6 +14,7 @@ from services.customer.main import build as build_customer
 from services.reporting.main import build as build_reporting
 from shared.plumbing.identity import Identity
 from shared.plumbing.settings import secret
+from tests.support.customers import merged
 from tests.support.eventually import eventually
 from tests.support.planted import File, olist, plant, telco
 from tests.support.service import Running, running, settings_for
@@ -95,7 +96,7 @@ async def test_planted_duplicates_are_found_on_import_merged_and_parted(
         name, one, two = opened[0]
         await order(customer, name, one, "2026-01-10T04:00:00Z")
         await order(customer, name, two, "2026-02-10T04:00:00Z")
-        survivor, merged = identity.customer(name, one), identity.customer(name, two)
+        survivor, other = identity.customer(name, one), identity.customer(name, two)
         async with running(build_reporting, settings_for(stack, namespace, tmp_path)) as reporting:
 
             async def becomes(buyers: int, repeating: int) -> None:
@@ -107,9 +108,8 @@ async def test_planted_duplicates_are_found_on_import_merged_and_parted(
                 await eventually(so, timeout=120)
 
             await becomes(2, 0)
-            both = {"survivorId": survivor, "mergedId": merged, "reason": "同一家公司"}
-            assert (await customer.client.post("/v1/merges", json=both)).status_code == 201
+            await merged(customer, survivor, other)
             await becomes(1, 1)
-            parted = await customer.client.post(f"/v1/customers/{merged}/unmerge", json={"reason": "不是"})
+            parted = await customer.client.post(f"/v1/customers/{other}/unmerge", json={"reason": "不是"})
             assert parted.status_code == 200, parted.text
             await becomes(2, 0)
