@@ -119,7 +119,7 @@ async def _watch(place: Ground, contestant: Contestant, total: int, process: psu
         if time.monotonic() - began > (STARTS_WITHIN_S if done == 0 else STARTS_WITHIN_S + contestant.window_s):
             raise CannotContinue(f"{contestant.name} did not get past its warm-up; its log is {log}.")
         await asyncio.sleep(PROBE_S)
-    first, started, before, busy = done, time.monotonic(), cpu_seconds(place, process), _busy_seconds()
+    first, started, before, busy = done, time.monotonic(), cpu_seconds(place, process), busy_seconds()
     now, rss, probed = started, 0.0, 0.0
     while done < total and now - started < contestant.window_s:
         if process.poll() is not None:
@@ -130,11 +130,11 @@ async def _watch(place: Ground, contestant: Contestant, total: int, process: psu
             rss, probed = max(rss, resident_mb(process)), now
     after, seconds = cpu_seconds(place, process), now - started
     spent = {name: after[name] - before[name] for name in after}
-    others = (_busy_seconds() - busy - sum(spent.values())) / (seconds * (psutil.cpu_count() or 1))
+    others = (busy_seconds() - busy - sum(spent.values())) / (seconds * (psutil.cpu_count() or 1))
     return Measured(done - first, seconds, spent, rss, max(0.0, others))
 
 
-def _busy_seconds() -> float:
+def busy_seconds() -> float:
     """Processor time that the machine has used so far, whoever for."""
     times = psutil.cpu_times()
     return sum(times) - times.idle - getattr(times, "iowait", 0.0) - getattr(times, "guest", 0.0)
@@ -142,11 +142,11 @@ def _busy_seconds() -> float:
 
 def cpu_seconds(place: Ground, process: psutil.Popen) -> dict[str, float]:
     """Processor time used so far."""
-    spent = {"worker": _cpu(process.pid)}
-    return spent | {name: _cpu(pid) for name, pid in place.pids().items()}
+    spent = {"worker": cpu_of(process.pid)}
+    return spent | {name: cpu_of(pid) for name, pid in place.pids().items()}
 
 
-def _cpu(pid: int) -> float:
+def cpu_of(pid: int) -> float:
     """Of a process and its children."""
     root = psutil.Process(pid)
     total = 0.0
@@ -161,8 +161,13 @@ def _cpu(pid: int) -> float:
 
 def resident_mb(process: psutil.Popen) -> float:
     """Resident memory of a process and its children."""
-    total = 0.0
-    for one in [process, *process.children(recursive=True)]:
+    return resident_mb_of(process.pid)
+
+
+def resident_mb_of(pid: int) -> float:
+    """By the process's id."""
+    root, total = psutil.Process(pid), 0.0
+    for one in [root, *root.children(recursive=True)]:
         try:
             total += one.memory_info().rss / 2**20
         except psutil.NoSuchProcess:

@@ -9,6 +9,8 @@ from typing import Any
 
 import orjson
 
+from shared.contracts.envelope import moment_text
+
 FIRST_DAY = datetime(2025, 1, 1, tzinfo=UTC)
 STEP_S = 365 * 86_400 / 500_000
 """Half a million in a year. Fewer fill a part of it, as densely: cells per event depend on events per day."""
@@ -44,46 +46,58 @@ def response(seed: int, number: int, recorded: datetime) -> tuple[bytes, bytes]:
     subject = uuid.UUID(int=chance.getrandbits(128)).hex
     customer = f"{chance.randrange(50_000):032x}"
     said = recorded - timedelta(days=chance.uniform(1, 30)) if chance.random() < LATE_SHARE else recorded
-    dims = {name: _choice(values, chance) for name, values in DIMENSIONS.items()}
+    dims = {name: choice(values, chance) for name, values in DIMENSIONS.items()}
     answers: list[dict[str, Any]] = []
     for question, metric, low, high in QUESTIONS:
         value = max(low, min(high, round(chance.triangular(low - 0.5, high + 0.5, high - 0.5))))
         answers.append({"question": question, "factor": None, "metric": metric, "value": value, "scale": [low, high]})
+    data = {
+        "responseId": subject,
+        "campaignId": f"campaign-{recorded.month:02}",
+        "customerId": customer,
+        "mode": choice(MODES, chance),
+        "answers": answers,
+        "scoring": "ratio_to_max",
+        "index": sum(answer["value"] * 1_000_000 // answer["scale"][1] for answer in answers) // len(answers),
+        "late": False,
+        "anonymous": False,
+        "hasComment": False,
+        "topics": [],
+        "dims": dims,
+    }
+    return written("survey", TYPE, chance, subject, customer, said, recorded, data)
+
+
+def written(
+    speaker: str,
+    type_: str,
+    chance: random.Random,
+    subject: str,
+    customer: str,
+    said: datetime,
+    recorded: datetime,
+    data: dict[str, Any],
+    revision: int = 1,
+) -> tuple[bytes, bytes]:
+    """Key and value of an event as the relay of a speaker would write it."""
     event = {
         "specversion": "1.0",
         "id": uuid.UUID(int=chance.getrandbits(128)).hex,
-        "source": "manyi/survey",
-        "type": TYPE,
+        "source": f"manyi/{speaker}",
+        "type": type_,
         "subject": subject,
-        "time": _text(said),
+        "time": moment_text(said),
         "datacontenttype": "application/json",
-        "recordedtime": _text(recorded),
+        "recordedtime": moment_text(recorded),
         "partitionkey": customer,
-        "revision": 1,
-        "actor": f"source:{dims['source']}",
-        "data": {
-            "responseId": subject,
-            "campaignId": f"campaign-{recorded.month:02}",
-            "customerId": customer,
-            "mode": _choice(MODES, chance),
-            "answers": answers,
-            "scoring": "ratio_to_max",
-            "index": sum(answer["value"] * 1_000_000 // answer["scale"][1] for answer in answers) // len(answers),
-            "late": False,
-            "anonymous": False,
-            "hasComment": False,
-            "topics": [],
-            "dims": dims,
-        },
+        "revision": revision,
+        "actor": "source:bench",
+        "data": data,
     }
     return customer.encode(), orjson.dumps(event)
 
 
-def _choice(values: tuple[str, ...], chance: random.Random) -> str:
+def choice(values: tuple[str, ...], chance: random.Random) -> str:
     """The earlier ones are more frequent, as in life."""
     weights = itertools.accumulate(1 / place for place in range(1, len(values) + 1))
     return chance.choices(values, cum_weights=list(weights))[0]
-
-
-def _text(moment: datetime) -> str:
-    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -1,12 +1,12 @@
 """The ground all contestants run on: one Kafka and one mongod of our own, with more room than `manyi up` gives them."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from confluent_kafka import Producer
 from pymongo import MongoClient
@@ -25,6 +25,8 @@ NEEDED_BYTES = 5 * 2**30
 CACHE_GB, OPLOG_MB = 2.0, 2048
 PARTITIONS = 12
 PREFIX = "bench-"
+Record: TypeAlias = tuple[str, bytes, bytes]
+"""Topic without the installation's prefix, key and value."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +36,10 @@ class Ground:
     kafka: str
     mongo: str
     data_dir: Path
-    supervisor: Supervisor
+    supervisor: Supervisor | None = None
+    """None where somebody else keeps Kafka and mongod."""
+    prefix: str = PREFIX
+    """What topics and databases begin with."""
 
     @cached_property
     def client(self) -> MongoClient[dict[str, Any]]:
@@ -48,7 +53,7 @@ class Ground:
             "MANYI_KAFKA": self.kafka,
             "MANYI_MONGO": self.mongo,
             "MANYI_KEYS_FILE": str(ensure_keys(self.data_dir)),
-            "MANYI_TOPIC_PREFIX": PREFIX,
+            "MANYI_TOPIC_PREFIX": self.prefix,
             "MANYI_HOST": LOOPBACK,
             "MANYI_LOG_LEVEL": "WARNING",
         }
@@ -58,7 +63,9 @@ class Ground:
         return {"mongo": str(self.client.server_info()["version"]), "kafka": KAFKA_VERSION}
 
     def pids(self) -> dict[str, int]:
-        """The two processes of the ground."""
+        """The two processes of the ground, where they are ours."""
+        if self.supervisor is None:
+            return {}
         found = {name: self.supervisor.pid(name) for name in ("kafka", "mongo")}
         return {name: pid for name, pid in found.items() if pid is not None}
 
@@ -86,22 +93,34 @@ async def ground(data_dir: Path) -> AsyncIterator[Ground]:
 
 
 def fill(place: Ground, topic: str, count: int, seed: int) -> None:
-    """Write `count` events (blocking), spread by key as any client does."""
-    producer = Producer(
+    """Write `count` survey responses (blocking), spread by key as any client does."""
+    send(place, ((topic, key, value) for key, value in responses(count, seed)))
+
+
+def send(place: Ground, records: Iterable[Record]) -> int:
+    """Write records as fast as it goes (blocking) and return how many; all are acknowledged then."""
+    writer, count = producer(place), 0
+    for topic, key, value in records:
+        while True:
+            try:
+                writer.produce(place.prefix + topic, value, key)
+                break
+            except BufferError:
+                writer.poll(0.1)
+        count += 1
+    writer.flush()
+    return count
+
+
+def producer(place: Ground, linger_ms: int = 20) -> Producer:
+    """A client that waits for everybody's acknowledgement, and so long for company."""
+    return Producer(
         {
             "bootstrap.servers": place.kafka,
             "compression.type": "lz4",
-            "linger.ms": 20,
+            "linger.ms": linger_ms,
             "acks": "all",
             "partitioner": "murmur2_random",
             "queue.buffering.max.messages": 200_000,
         }
     )
-    for key, value in responses(count, seed):
-        while True:
-            try:
-                producer.produce(topic, value, key)
-                break
-            except BufferError:
-                producer.poll(0.1)
-    producer.flush()

@@ -1,14 +1,16 @@
-"""docs/benchmarks.md, written from the saved results alone: no figure in it is typed by hand."""
+"""docs/benchmarks.md and docs/scaling.md, written from the saved results alone: no figure in them is typed by hand."""
 
 import json
 from pathlib import Path
 from typing import Any
 
 from deploy.bench.report import shown
+from deploy.bench.scaling_page import scaling
 from deploy.local.places import ROOT
 
 RESULTS = ROOT / "docs" / "benchmarks"
 PAGE = ROOT / "docs" / "benchmarks.md"
+SCALING = ROOT / "docs" / "scaling.md"
 HEAD = """\
 # Benchmarks
 
@@ -19,16 +21,23 @@ of the rounds' ratios. Where others used the machine meanwhile, rates say little
 
 
 def save(result: dict[str, Any]) -> None:
-    """Keep one result and write the page anew."""
+    """Keep one result and write the pages anew."""
     RESULTS.mkdir(exist_ok=True)
     (RESULTS / f"{result['bench']}.json").write_text(json.dumps(result, ensure_ascii=False, indent=2) + "\n")
     PAGE.write_text(page(RESULTS))
+    SCALING.write_text(scaling_of(RESULTS))
 
 
 def page(results: Path) -> str:
     """The page over all saved results."""
     found = [json.loads(path.read_text()) for path in sorted(results.glob("*.json"))]
     return "\n".join([HEAD, *[section(result) for result in found]])
+
+
+def scaling_of(results: Path) -> str:
+    """The page on scaling over the saved result of its bench, where there is one."""
+    path = results / "scale.json"
+    return scaling(json.loads(path.read_text()) if path.exists() else None)
 
 
 def section(result: dict[str, Any]) -> str:
@@ -47,7 +56,10 @@ def section(result: dict[str, Any]) -> str:
     ]
     for name, figures in everybody.items():
         ratio = result["ratios"].get(name)
-        cells = [*(shown(figures[column]) for column in columns), shown(ratio) if ratio else ""]
+        cells = [
+            *(shown(figures[column]) if column in figures else "" for column in columns),
+            shown(ratio) if ratio else "",
+        ]
         lines.append(f"| {name} | {' | '.join(cells)} | {result['notes'].get(name, '')} |")
     lines += ["", f"Goals: {'; '.join(result['goals'])}.", ""]
     for what, told in (("Measured", {"seed": result["seed"], **result["facts"]}), ("On", result["machine"])):

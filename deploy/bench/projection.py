@@ -14,7 +14,8 @@ from deploy.bench.report import Line, Report, machine, median
 from deploy.local.ports import free_port
 from deploy.local.trouble import CannotContinue
 
-TOPIC = f"{PREFIX}survey-events"
+EVENTS = "survey-events"
+TOPIC = PREFIX + EVENTS
 OURS = "Manyi reporting"
 FACTS = "standard-1.facts.responses"
 SLOW_S = 15.0
@@ -100,7 +101,7 @@ async def projection(data_dir: Path, seed: int, events: int, rounds: int, only: 
     found: dict[str, list[Measured]] = {}
     notes: dict[str, str] = {}
     async with ground(data_dir) as place:
-        fill(place, TOPIC, events, seed)
+        fill(place, EVENTS, events, seed)
         for number in range(rounds):
             present = contestants(place, number, only)
             for contestant in present:

@@ -1,6 +1,6 @@
 """The page of benchmarks says what the saved results say, and nothing else."""
 
-from deploy.bench.page import PAGE, RESULTS, page, section
+from deploy.bench.page import PAGE, RESULTS, SCALING, page, scaling_of, section
 
 RESULT = {
     "bench": "projection",
@@ -32,3 +32,12 @@ def test_a_section_has_command_picture_table_and_circumstances() -> None:
 
 def test_the_page_is_the_one_that_the_saved_results_give() -> None:
     assert PAGE.read_text() == page(RESULTS)
+
+
+def test_the_page_on_scaling_is_the_one_that_the_saved_result_gives() -> None:
+    assert SCALING.read_text() == scaling_of(RESULTS)
+
+
+def test_a_figure_that_a_line_does_not_have_stays_empty() -> None:
+    told = section({**RESULT, "peers": {"other": {"events_s": 24_690.0}}})
+    assert "| other | 24,690 |  | 0.5 | no aggregates |" in told
