@@ -44,6 +44,8 @@ class Intake(BaseModel):
     )
     TYPE: ClassVar[str]
     IDENTITY: ClassVar[tuple[str, ...]] = ()
+    PERSONAL: ClassVar[frozenset[str]] = frozenset()
+    """Fields that say something about a person: sealed where they are kept, and never in an event of ours."""
 
 
 class CustomerRegistered(Intake):
@@ -51,6 +53,7 @@ class CustomerRegistered(Intake):
 
     TYPE: ClassVar[str] = "customer.registered"
     IDENTITY: ClassVar[tuple[str, ...]] = ("customer",)
+    PERSONAL: ClassVar[frozenset[str]] = frozenset({"customer", "name", "phone", "email", "address", "needs"})
     customer: Code
     kind: Literal["direct", "indirect"] = "direct"
     name: Text | None = None
@@ -74,6 +77,7 @@ class CustomerChanged(Intake):
     """Fields of a known customer changed; absent fields stay as they are."""
 
     TYPE: ClassVar[str] = "customer.changed"
+    PERSONAL: ClassVar[frozenset[str]] = frozenset({"customer", "name", "phone", "email", "address", "needs"})
     customer: Code
     name: Text | None = None
     company: Text | None = None
@@ -96,6 +100,7 @@ class ContactRegistered(Intake):
 
     TYPE: ClassVar[str] = "contact.registered"
     IDENTITY: ClassVar[tuple[str, ...]] = ("customer", "contact")
+    PERSONAL: ClassVar[frozenset[str]] = frozenset({"customer", "contact", "name", "post", "phone", "email"})
     customer: Customer
     contact: Code
     name: Text | None = None
@@ -107,6 +112,7 @@ class ContactRegistered(Intake):
 class OrderPlaced(Intake):
     TYPE: ClassVar[str] = "order.placed"
     IDENTITY: ClassVar[tuple[str, ...]] = ("order",)
+    PERSONAL: ClassVar[frozenset[str]] = frozenset({"customer"})
     customer: Customer
     order: Code
     amount: Minor
@@ -118,6 +124,7 @@ class OrderPlaced(Intake):
 class OrderPaid(Intake):
     TYPE: ClassVar[str] = "order.paid"
     IDENTITY: ClassVar[tuple[str, ...]] = ("order",)
+    PERSONAL: ClassVar[frozenset[str]] = frozenset({"customer"})
     customer: Customer
     order: Code
     method: Code | None = None
@@ -126,6 +133,7 @@ class OrderPaid(Intake):
 class OrderCancelled(Intake):
     TYPE: ClassVar[str] = "order.cancelled"
     IDENTITY: ClassVar[tuple[str, ...]] = ("order",)
+    PERSONAL: ClassVar[frozenset[str]] = frozenset({"customer"})
     customer: Customer
     order: Code
 
@@ -134,6 +142,7 @@ class OrderRefunded(Intake):
     """`amount` of this one refund, at most what is left of the order; several may follow one another."""
 
     TYPE: ClassVar[str] = "order.refunded"
+    PERSONAL: ClassVar[frozenset[str]] = frozenset({"customer"})
     customer: Customer
     order: Code
     amount: Annotated[Minor, Field(gt=0)]
@@ -144,6 +153,7 @@ class ContractSigned(Intake):
 
     TYPE: ClassVar[str] = "contract.signed"
     IDENTITY: ClassVar[tuple[str, ...]] = ("contract",)
+    PERSONAL: ClassVar[frozenset[str]] = frozenset({"customer"})
     customer: Customer
     contract: Code
     monthly_amount: Minor
@@ -156,6 +166,7 @@ class ContractSigned(Intake):
 
 class ContractChanged(Intake):
     TYPE: ClassVar[str] = "contract.changed"
+    PERSONAL: ClassVar[frozenset[str]] = frozenset({"customer"})
     customer: Customer
     contract: Code
     monthly_amount: Minor
@@ -163,6 +174,7 @@ class ContractChanged(Intake):
 
 class ContractRenewed(Intake):
     TYPE: ClassVar[str] = "contract.renewed"
+    PERSONAL: ClassVar[frozenset[str]] = frozenset({"customer"})
     customer: Customer
     contract: Code
     ends_at: Moment | None = None
@@ -171,6 +183,7 @@ class ContractRenewed(Intake):
 class ContractEnded(Intake):
     TYPE: ClassVar[str] = "contract.ended"
     IDENTITY: ClassVar[tuple[str, ...]] = ("contract",)
+    PERSONAL: ClassVar[frozenset[str]] = frozenset({"customer"})
     customer: Customer
     contract: Code
     reason: Code | None = None
@@ -179,6 +192,7 @@ class ContractEnded(Intake):
 class InteractionLogged(Intake):
     TYPE: ClassVar[str] = "interaction.logged"
     IDENTITY: ClassVar[tuple[str, ...]] = ("interaction",)
+    PERSONAL: ClassVar[frozenset[str]] = frozenset({"customer", "note"})
     customer: Customer
     interaction: Code
     kind: Code
@@ -199,6 +213,7 @@ class IntakeAnswer(Intake):
     """One answer. With a questionnaire of ours `metric` and `scale` come from there and may be left out."""
 
     TYPE: ClassVar[str] = ""
+    PERSONAL: ClassVar[frozenset[str]] = frozenset({"comment", "choice"})
     question: Code
     value: Annotated[int, BeforeValidator(_whole)] | None = None
     choice: Code | None = None
@@ -214,6 +229,7 @@ class SurveyAnswered(Intake):
 
     TYPE: ClassVar[str] = "survey.answered"
     IDENTITY: ClassVar[tuple[str, ...]] = ("response",)
+    PERSONAL: ClassVar[frozenset[str]] = frozenset({"customer", "answers"})
     response: Code
     customer: Customer | None = None
     campaign: Code | None = None
@@ -231,6 +247,7 @@ class ComplaintReceived(Intake):
 
     TYPE: ClassVar[str] = "complaint.received"
     IDENTITY: ClassVar[tuple[str, ...]] = ("case",)
+    PERSONAL: ClassVar[frozenset[str]] = frozenset({"customer", "text"})
     case: Code
     customer: Customer | None = None
     kind: Literal["complaint", "inquiry", "suggestion", "praise"] = "complaint"
