@@ -1,7 +1,4 @@
-"""A year of facts of every kind: responses, cases with their steps, customers with orders and contracts.
-
-Any first part of them covers the whole year alike, so that tenfold facts are tenfold facts a day.
-"""
+"""A year of facts of every kind, in the order of time: responses, cases with their steps, customers with orders."""
 
 import itertools
 import random
@@ -16,8 +13,6 @@ from shared.contracts.envelope import moment_text
 
 YEAR = timedelta(days=365)
 LAST_DAY = FIRST_DAY + YEAR
-GOLDEN = 0.6180339887498949
-"""Multiples of it, less their whole part, fill the interval from 0 to 1 evenly at every length."""
 CASES_OF, CUSTOMERS_OF = frozenset({7}), frozenset({13})
 KINDS = 20
 """Of every twenty facts one is a case, one a customer, and the others are responses, as frequent as in life."""
@@ -26,9 +21,12 @@ CATEGORIES = ("delivery", "quality", "invoice", "service")
 
 
 def year(first: int, last: int, seed: int) -> Iterator[Record]:
-    """The events of the facts from number `first` to before number `last`."""
+    """The events of the facts from number `first` to before number `last`, spread evenly over the whole year.
+
+    So a second call adds to every day: tenfold facts are tenfold facts a day.
+    """
     for number in range(first, last):
-        moment = FIRST_DAY + YEAR * (number * GOLDEN % 1)
+        moment = FIRST_DAY + YEAR * ((number - first) / (last - first))
         yield from _fact(seed, number, moment)
 
 
