@@ -49,6 +49,16 @@ class SpendingStepApproved(RequestEvent):
     late: bool = False
 
 
+class SpendingStepHandedOver(RequestEvent):
+    """Who decides the waiting step lets somebody else decide it, until an instant."""
+
+    TYPE: ClassVar[str] = "manyi.request.stephandedover.v1"
+    step: int
+    by: Code
+    to: Code
+    until: Moment
+
+
 class SpendingDecided(RequestEvent):
     """The request is through: approved, rejected, withdrawn or lapsed; after an emergency ratified or a violation."""
 
@@ -100,6 +110,7 @@ class BudgetChanged(Event):
 SAYS: tuple[type[Event], ...] = (
     SpendingRequested,
     SpendingStepApproved,
+    SpendingStepHandedOver,
     SpendingDecided,
     SpendingEscalated,
     GiftHandedOver,

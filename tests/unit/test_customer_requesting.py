@@ -25,6 +25,7 @@ from services.customer.model.requesting import (
     decide,
     expire,
     hand_over,
+    let_decide,
     settle,
     withdraw,
 )
@@ -121,6 +122,22 @@ def test_nobody_decides_on_his_own_request_and_a_no_needs_its_reason() -> None:
         withdraw(state, MANAGER, NOW, None)
     with pytest.raises(RequestUnknown):
         decide(None, MANAGER, True, (0, 1), NOW, None)
+
+
+def test_a_step_is_decided_by_whom_its_holder_lets_decide_for_a_time() -> None:
+    state, until = asked(50_000), NOW + timedelta(days=3)
+    zhou = acting("zhou", "specialist")
+    with pytest.raises(refusals.HandOverRefused):
+        let_decide(state, MANAGER, "wang", until, (0, 1), NOW, "出差")
+    with pytest.raises(refusals.NotYourStep):
+        let_decide(state, zhou, "sun", until, (0, 1), NOW, "出差")
+    handed = after(state, let_decide(state, MANAGER, "zhou", until, (0, 1), NOW, "出差"))
+    assert handed.claim == 50_000
+    with pytest.raises(refusals.NotYourStep):
+        decide(handed, zhou, True, (0, 1), until, None)
+    (step, _) = decide(handed, zhou, True, (0, 1), NOW, None)
+    assert isinstance(step.event, said.SpendingStepApproved)
+    assert (step.event.by, step.event.on_behalf_of) == ("zhou", "li")
 
 
 def test_what_is_not_spent_takes_nothing_from_the_budget() -> None:

@@ -1,4 +1,4 @@
-"""Decide on requests for money, withdraw and settle them, by HTTP: the same for gifts, expenses and procurement."""
+"""Decide on requests for money, let others decide, withdraw, settle; by HTTP, the same for all three kinds."""
 
 from collections.abc import Sequence
 from typing import Annotated, Literal
@@ -11,11 +11,11 @@ from pydantic.alias_generators import to_camel
 from services.customer.commands.acting import acting
 from services.customer.desk import Desk
 from services.customer.drawing import Rule, drawing, stored
-from services.customer.model.requesting import decide, settle, withdraw
+from services.customer.model.requesting import decide, let_decide, settle, withdraw
 from services.customer.model.spending import Spending
 from services.customer.views.requests import CALLED, ShownRequest, as_request
 from shared.contracts.decision import Said, Scene
-from shared.contracts.envelope import Code
+from shared.contracts.envelope import Code, Moment
 from shared.contracts.spending import Kind
 from shared.plumbing.access import allowed
 from shared.plumbing.commands import Asked, asked, carry_out
@@ -36,6 +36,16 @@ class Decision(Body):
     step: Annotated[int, Field(ge=0)]
     cycle: Annotated[int, Field(ge=1)] = 1
     reason: Reason | None = None
+
+
+class HandOver(Body):
+    """To whom, until when, and why; that person decides the step that was looked at in the place of the sender."""
+
+    to: Code
+    until: Moment
+    step: Annotated[int, Field(ge=0)]
+    cycle: Annotated[int, Field(ge=1)] = 1
+    reason: Annotated[str, Field(min_length=1, max_length=2_000)] = Field(examples=["出差"])
 
 
 class Withdrawal(Body):
@@ -74,6 +84,23 @@ def routes(ledger: Ledger, desk: Desk, kind: Kind) -> APIRouter:
         def rule(state: Spending | None, scene: Scene) -> Sequence[Said]:
             step = (body.step, body.cycle)
             return decide(state, who, body.decision == "approve", step, scene.now, body.reason)
+
+        return await move(request_id, rule, request)
+
+    @router.post(
+        "/hand-over",
+        response_model=ShownRequest,
+        summary="Let somebody else decide the waiting step",
+        dependencies=[allowed(f"{kind}.approve")],
+    )
+    async def post_hand_over(
+        request_id: Code,
+        body: HandOver,
+        request: Annotated[Asked, Depends(asked)],
+        who: Annotated[Acting, Depends(acting(desk))],
+    ) -> JSONResponse:
+        def rule(state: Spending | None, scene: Scene) -> Sequence[Said]:
+            return let_decide(state, who, body.to, body.until, (body.step, body.cycle), scene.now, body.reason)
 
         return await move(request_id, rule, request)
 

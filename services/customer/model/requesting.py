@@ -27,6 +27,7 @@ from shared.policy.approvals.moves import (
     Rejected,
     Request,
     StepApproved,
+    StepHandedOver,
     Withdrawn,
 )
 from shared.policy.policies import Policies
@@ -127,6 +128,14 @@ def decide(
     return _told(known, deciding.reject(known.approval, who, *step, now, reason or ""))
 
 
+def let_decide(
+    state: Spending | None, who: Acting, to: str, until: datetime, step: tuple[int, int], now: datetime, reason: str
+) -> list[Said]:
+    """Let somebody else decide the waiting step. Raises HandOverRefused and what deciding raises."""
+    known = existing(state)
+    return _told(known, deciding.hand_over(known.approval, who, to, until, *step, now, reason))
+
+
 def withdraw(state: Spending | None, who: Acting, now: datetime, reason: str | None) -> list[Said]:
     """Take a request back before it is decided. Raises NotYourRequest, ApprovalNotOpen."""
     known = existing(state)
@@ -190,6 +199,8 @@ def _event(state: Spending, one: Decided) -> said.RequestEvent:
         case StepApproved():
             signed = move.signature.model_dump()
             return said.SpendingStepApproved(**about, step=move.step, role=move.role, late=move.late, **signed)
+        case StepHandedOver():
+            return said.SpendingStepHandedOver(**about, step=move.step, by=move.by, to=move.to, until=move.until)
         case Completed() | Rejected() | Lapsed():
             return said.SpendingDecided(**about, outcome=move.outcome, amount=state.amount, currency=state.currency)
         case Withdrawn():

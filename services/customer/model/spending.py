@@ -78,7 +78,12 @@ def evolve(state: Spending | None, event: Event, private: Mapping[str, Any]) -> 
     if state is None:
         raise ValueError(f"{event.TYPE} cannot be the first event of a request")
     match event:
-        case said.SpendingStepApproved() | said.SpendingDecided() | said.SpendingEscalated():
+        case (
+            said.SpendingStepApproved()
+            | said.SpendingStepHandedOver()
+            | said.SpendingDecided()
+            | said.SpendingEscalated()
+        ):
             approval = moved(state.approval, MOVE.validate_python(private["move"]))
             return state.model_copy(update={"approval": approval})
         case said.GiftHandedOver():
