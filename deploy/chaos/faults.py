@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from deploy.chaos import feeding, filling, killing, lying, pausing
+from deploy.chaos import feeding, filling, killing, lying, operating, pausing
 from deploy.chaos.scene import Scene
 
 
@@ -39,8 +39,11 @@ FAULTS = (
     Fault("F10", lying.clock, 0.1),
     Fault("F11", filling.full_disk, 0.1, small_disks=True),
     Fault("F12", lying.storm, 0.05),
+    Fault("F13", operating.count_anew, 0.1),
     Fault("F14", lying.move_offsets, 0.15),
     Fault("F16", lying.lose_token, 0.15),
     Fault("F17", pausing.stall_mongod, 0.1),
+    Fault("F18", lying.doubt, 0.15),
     Fault("F19", killing.terminate, 0.2),
+    Fault("F20", operating.put_back, 0.2),
 )

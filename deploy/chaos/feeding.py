@@ -12,6 +12,9 @@ from deploy.chaos.ledger import Call
 from deploy.chaos.scene import LOOK_AGAIN_S, SPEAKERS, Scene
 from deploy.chaos.topics import EVENTS, Told, everything
 
+CUSTOMERS = "manyi-customer-events"
+SOURCE = "manyi/elsewhere"
+"""Not the customer service, which would refuse to start on a topic that tells of it what its journal does not know."""
 INTAKES = tuple(f"manyi-{speaker}-intake" for speaker in SPEAKERS)
 POISON_A_TOPIC = 30
 SENT_AGAIN = 300
@@ -46,7 +49,7 @@ async def reorder(scene: Scene) -> float:
     """a subject's events arrive last first: they are parked and counted by nobody until the first one is there"""
     name = f"out-of-order-{scene.cycle}"
     events = [history(scene, name, revision) for revision in (1, 2, 3, 4)]
-    topic, key = "manyi-customer-events", name.encode()
+    topic, key = CUSTOMERS, name.encode()
     await send(scene.system.kafka, topic, [(key, json.dumps(event).encode()) for event in reversed(events[1:])])
     try:
         async with asyncio.timeout(PARKED_WITHIN_S):
@@ -74,7 +77,7 @@ def history(scene: Scene, customer: str, revision: int) -> dict[str, Any]:
     event = {
         "specversion": "1.0",
         "id": f"{customer}-{revision}",
-        "source": "manyi/customer",
+        "source": SOURCE,
         "type": "manyi.customer.created.v1",
         "subject": customer,
         "time": "2026-03-05T04:00:00.000Z",
@@ -147,6 +150,6 @@ async def foreign_version(scene: Scene) -> float:
     ]
     since = asyncio.get_running_loop().time()
     records: list[Told] = [(name.encode(), json.dumps(event).encode()) for event in (*foreign, opened, order)]
-    await send(scene.system.kafka, "manyi-customer-events", records)
+    await send(scene.system.kafka, CUSTOMERS, records)
     scene.load.ledger.append([fabricated(order)])
     return await scene.recovery(since, "customer")

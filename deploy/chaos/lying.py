@@ -1,8 +1,9 @@
-"""Faults of what others remember for us: the group's members and offsets, the change stream's token, the time."""
+"""Faults of what others tell us: the group's members and offsets, the change stream's token, the time, commits."""
 
 import asyncio
 import signal
 import time
+from typing import Any
 
 from aiokafka import AIOKafkaConsumer
 from aiokafka.coordinator.assignors.range import RangePartitionAssignor
@@ -15,6 +16,13 @@ from deploy.chaos.topics import EVENTS, bounds
 MEMBERS, EVERY_S = 6, 2.0
 EMPTY_WITHIN_S = 90.0
 DAYS_2 = 2 * 86_400
+DOUBTS = 20
+UNTRUE = (
+    {"writeConcernError": {"code": 91, "codeName": "ShutdownInProgress", "errmsg": "done, but not known to be"}},
+    {"closeConnection": True},
+    {"errorCode": 112, "errorLabels": ["TransientTransactionError"]},
+)
+"""What is said of a commit: that of the first kind was done, the others were not."""
 DAMAGED = {"_data": "8200000001000000012B0229296E04"}
 
 
@@ -108,3 +116,23 @@ async def clock(scene: Scene) -> float:
     back = await scene.recovery(since, victim)
     await scene.ready(victim)
     return max(astray, back)
+
+
+async def doubt(scene: Scene) -> float:
+    """commits of 20 transactions are done with their outcome left open, cut off, or refused for a conflict, by turns"""
+    point = {"failCommands": ["commitTransaction"], **UNTRUE[scene.cycle % len(UNTRUE)]}
+    await asyncio.to_thread(_fail_commits, scene, {"times": DOUBTS}, point)
+    since = time.monotonic()
+    seconds = await scene.recovery(since, scene.random.choice(SPEAKERS))
+    await scene.pause(1.0, 2.0)
+    met = await asyncio.to_thread(_fail_commits, scene, "off", {})
+    if not met:
+        scene.troubles.append("no commit met the doubts")
+    return seconds
+
+
+def _fail_commits(scene: Scene, mode: Any, data: dict[str, Any]) -> int:
+    """Set mongod's fail point, and answer how often the former one was met (blocking). Raises PyMongoError."""
+    with scene.database("reporting") as database:
+        change = {"configureFailPoint": "failCommand", "mode": mode, "data": data}
+        return int(database.client.admin.command(change)["count"])

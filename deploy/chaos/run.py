@@ -22,6 +22,8 @@ from deploy.local.system import whole_system
 Ground = Callable[[Path], AbstractContextManager[None]]
 """Prepares the place of the data before anything is started."""
 ZONE = ZoneInfo("Asia/Shanghai")
+FAIL_POINTS = ("--setParameter", "enableTestCommands=1")
+"""Lets mongod be told to fail."""
 SHOWN = 10
 """Differences that are told one by one."""
 
@@ -79,7 +81,7 @@ async def run(
     Ends with the first fault after which the numbers are not exact: what is wrong by then stays wrong.
     """
     with tempfile.TemporaryDirectory(prefix="manyi-chaos-") as folder, ground(Path(folder) / "data"):
-        async with whole_system(Path(folder) / "data") as system:
+        async with whole_system(Path(folder) / "data", mongod=FAIL_POINTS) as system:
             ledger = Ledger(Path(folder) / "ledger.jsonl")
             today = datetime.now(ZONE).date().isoformat()
             load = Load(system, ledger, seed, rate)
