@@ -33,7 +33,7 @@ pytestmark = pytest.mark.stack
 CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
 ENDLESS = "/v1/stream"
 """Answers until the asker leaves; tests/component/test_stream.py is about it."""
-EXAMPLES = {GenerationMode.POSITIVE: 5, GenerationMode.NEGATIVE: 3}
+EXAMPLES = {GenerationMode.POSITIVE: 4, GenerationMode.NEGATIVE: 2}
 SEED = 20261123
 
 
