@@ -22,11 +22,11 @@ if TYPE_CHECKING:
 BENCHES = {
     "projection": ("deploy.bench.projection", 500_000, 3),
     "api": ("deploy.bench.api", 20_000, 3),
-    "query": ("deploy.bench.query", 1_000_000, 20),
+    "query": ("deploy.bench.query", 1_000_000, 10),
     "latency": ("deploy.bench.latency", 20_000, 3),
     "intake": ("deploy.bench.intake", 80_000, 2),
     "rebuild": ("deploy.bench.rebuild", 1_000_000, 1),
-    "start": ("deploy.bench.start", 1, 3),
+    "start": ("deploy.bench.start", 1, 2),
     "scale": ("deploy.bench.scale", 150_000, 3),
 }
 """Every bench: its module (the function has the same name), its usual number of events and of rounds."""
