@@ -57,8 +57,8 @@ def find_mongod() -> Mongod:
 
 
 def address_of(port: int) -> str:
-    """One node is asked directly: the set's own idea of its host name does not matter then."""
-    return f"mongodb://{LOOPBACK}:{port}/?replicaSet={REPLICA_SET}&directConnection=true"
+    """The set, found by its one node; that knows itself by this address too (`is_primary` sees to it)."""
+    return f"mongodb://{LOOPBACK}:{port}/?replicaSet={REPLICA_SET}"
 
 
 def prepare(folder: Path, port: int, cache_gb: float = 0.25, oplog_mb: int = 512) -> list[str]:

@@ -20,7 +20,11 @@ SNAPSHOT = ReadConcern("snapshot")
 
 
 def open_client(address: str) -> Client:
-    """A client bound to the running loop: majority writes with journal, times as aware UTC datetimes."""
+    """A client bound to the running loop: majority writes with journal, times as aware UTC datetimes.
+
+    The address should name a replica set without `directConnection`: over a direct one commands are sent to a node on
+    its way up too, and a connection opened then stays one without sessions, that is without snapshots and transactions.
+    """
     return AsyncMongoClient(
         address,
         tz_aware=True,
@@ -29,10 +33,6 @@ def open_client(address: str) -> Client:
         retryWrites=True,
         serverSelectionTimeoutMS=5_000,
         connectTimeoutMS=5_000,
-        # Asked every second, not listened to: a node that was met while it started was otherwise taken for one without
-        # sessions for 40 s after it had become primary.
-        serverMonitoringMode="poll",
-        heartbeatFrequencyMS=1_000,
         timeoutMS=None,
         appname="manyi",
     )

@@ -384,6 +384,9 @@ class Ledger:
         except Stale:
             await self._abandoned.end()
             raise
+        finally:
+            if draft.forgotten:
+                self.keyring.forget()
 
     async def _forget(self, task: Task[Any], session: Session) -> None:
         persons = await self.keyring.destroy(str(task.forgets), session)

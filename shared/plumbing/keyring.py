@@ -33,6 +33,7 @@ class Keyring:
         self.blind = blind
         self._keys = database[COLLECTION]
         self._cache: OrderedDict[str, tuple[float, Seal]] = OrderedDict()
+        self._era = 0
 
     async def prepare(self) -> None:
         """The index by which somebody's whole circle is found; safe to repeat."""
@@ -74,12 +75,16 @@ class Keyring:
         await self._keys.insert_many(made, ordered=False, session=session)
 
     async def destroy(self, person: str, session: Session) -> list[str]:
-        """Destroy the keys of a person and of all within; returns whose they were."""
+        """Destroy the keys of a person and of all within; returns whose they were. `forget` once it is committed."""
         circle = {"$or": [{"_id": person}, {"within": person}]}
         persons = [document["_id"] async for document in self._keys.find(circle, {"_id": 1}, session=session)]
         await self._keys.delete_many({"_id": {"$in": persons}}, session=session)
-        self._cache.clear()
         return persons
+
+    def forget(self) -> None:
+        """Remember no key that was read until now, nor one that is being read."""
+        self._era += 1
+        self._cache.clear()
 
     async def rewrap(self) -> int:
         """Wrap every key with the current master key; safe to repeat and to run beside the services."""
@@ -101,10 +106,12 @@ class Keyring:
 
     async def _fetch(self, persons: Iterable[str]) -> dict[str, Seal]:
         found: dict[str, Seal] = {}
+        era = self._era
         async for document in self._keys.find({"_id": {"$in": list(persons)}}, {"wrapped": 1}):
             person = document["_id"]
             found[person] = Seal(self.seal.open_bytes(document["wrapped"], f"keys/{person}"))
-            self._remember(person, found[person])
+            if era == self._era:
+                self._remember(person, found[person])
         return found
 
     def _remembered(self, person: str) -> Seal | None:

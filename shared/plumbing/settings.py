@@ -50,7 +50,7 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="MANYI_", frozen=True)
 
     kafka: str = "127.0.0.1:9092"
-    mongo: str = "mongodb://127.0.0.1:27017/?replicaSet=rs0&directConnection=true"
+    mongo: str = "mongodb://127.0.0.1:27017/?replicaSet=rs0"
     instance: str | None = None
     """Name of this process among all of its service, the same again after a restart; None: it has no lasting one."""
     host: str = "127.0.0.1"

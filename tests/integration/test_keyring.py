@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 
 from shared.contracts.decision import Refusal
+from shared.plumbing.database import Session
 from shared.plumbing.hiding import open_documents
 from shared.plumbing.journal import Draft, Ledger
 from shared.plumbing.sealing import Seal, Unsealable
@@ -64,6 +65,22 @@ async def test_a_destroyed_key_leaves_the_numbers_and_takes_the_words(ledger: Le
     assert len(documents) == 2
     assert list((await open_documents(ledger.keyring, documents)).values()) == [{}, {}]
     assert (await owner(ledger, "b")).owner_name == "two"
+
+
+async def test_a_key_read_while_it_was_being_destroyed_is_not_remembered(ledger: Ledger) -> None:
+    await carried_out(ledger, opening("a", "one"), booking("a", "e", 5, "note"))
+    destroy = ledger.keyring.destroy
+
+    async def read_meanwhile(person: str, session: Session) -> list[str]:
+        gone = await destroy(person, session)
+        assert (await owner(ledger, "a")).entries["e"].note == "note"
+        return gone
+
+    ledger.keyring.destroy = read_meanwhile  # type: ignore[method-assign]
+    await carried_out(ledger, replace(booking("a", "f", 6, "last"), forgets="a"))
+    journal = await ledger.database["journal"].find({"subject": "a"}).to_list()
+    documents = [("journal", {**record, "sealed": record["private"]}) for record in journal if "private" in record]
+    assert list((await open_documents(ledger.keyring, documents)).values()) == [{}, {}]
 
 
 async def test_who_is_known_anew_gets_another_key_and_the_old_words_stay_gone(ledger: Ledger) -> None:
