@@ -80,7 +80,6 @@ async def test_scale_counts_everything_once_each_process_has_partitions(place: G
     told = shown(await scale.measure(place, seed=3, events=600, rounds=1, processes=(2,), partitions=2))
     assert told["name_of_ours"] == "2 reporting"
     assert told["ours"]["events_s"] > 0
-    assert told["ours"]["worker_cpu_s"] > 0
 
 
 def test_sizes_are_tenfold_steps() -> None:
