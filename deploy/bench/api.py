@@ -3,13 +3,15 @@
 import asyncio
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 from deploy.bench.contest import THROUGHPUT, Contestant, Measured, python, run
-from deploy.bench.ground import Ground, ground
+from deploy.bench.ground import PARTITIONS, Ground, ground
 from deploy.bench.report import Line, Report, machine, median
 from deploy.local.places import ROOT
 from deploy.local.ports import LOOPBACK, free_port
+from deploy.local.topics import create_topics, plan
 from deploy.local.trouble import CannotContinue
 
 CONNECTIONS = 64
@@ -46,13 +48,16 @@ async def api(data_dir: Path, seed: int, events: int, rounds: int, only: frozens
     notes: dict[str, str] = {}
     async with ground(data_dir) as place:
         for number in range(rounds):
-            present = [one for one in contestants(place, number) if only is None or one[0].name in {OURS, *only}]
+            # Topics of its own for each round: on those of a former one a service without its journal refuses to speak.
+            own = replace(place, prefix=f"{place.prefix}api{number}-")
+            await create_topics(own.kafka, plan(own.prefix, PARTITIONS))
+            present = [one for one in contestants(own, number) if only is None or one[0].name in {OURS, *only}]
             for contestant, _ in present:
                 found.setdefault(contestant.name, [])
                 notes[contestant.name] = contestant.note
             first = number % len(present)  # nobody has the better place in every round
             for contestant, url in [*present[first:], *present[:first]]:
-                found[contestant.name].append(await _under_load(place, contestant, url, events))
+                found[contestant.name].append(await _under_load(own, contestant, url, events))
         about = machine(**place.versions)
     return Report(
         "api",

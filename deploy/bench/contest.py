@@ -176,7 +176,10 @@ def resident_mb_of(pid: int) -> float:
 
 
 def _stop(process: psutil.Popen) -> None:
-    process.terminate()
+    try:
+        process.terminate()
+    except psutil.NoSuchProcess:  # it ended by itself; what is wrong with it is told already
+        return
     try:
         process.wait(STOPS_WITHIN_S)
     except psutil.TimeoutExpired:
