@@ -5,9 +5,10 @@ with its events in one transaction, and refused by the state's version when some
 keeps several processes from doing the same work.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from datetime import timedelta
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from pymongo.errors import DuplicateKeyError
 
@@ -20,6 +21,13 @@ S = TypeVar("S", bound=State)
 FIRED_AT_ONCE = 200
 LEASE = timedelta(seconds=30)
 TIMERS_EVERY_S = 1.0
+
+
+async def fire(ledger: Ledger, due: Iterable[Sequence[Task[Any]]]) -> None:
+    """Decide what is due, each by itself; what somebody is busy with is left to the next look."""
+    for tasks in due:
+        with suppress(Stale):
+            await perform(ledger, tasks, Cause("time"))
 
 
 class Timekeeper(Generic[S]):
@@ -50,12 +58,10 @@ class Timekeeper(Generic[S]):
         come = {"timer_at": {"$lte": self._ledger.clock.now()}}
         cursor = self._ledger.database[self._aggregate.collection].find(come, {"_id": 1}).sort("timer_at", 1)
         found = await cursor.limit(FIRED_AT_ONCE).to_list()
-        for document in found:
-            try:
-                task = Task(self._aggregate, document["_id"], self._rule, follow=False)
-                await perform(self._ledger, [task], Cause("time"))
-            except Stale:  # somebody is busy with it: the next step looks again
-                continue
+        await fire(
+            self._ledger,
+            [[Task(self._aggregate, document["_id"], self._rule, follow=False)] for document in found],
+        )
         return len(found)
 
     async def _leased(self) -> bool:

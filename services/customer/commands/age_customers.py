@@ -8,8 +8,8 @@ from services.customer.desk import STORED, Desk
 from services.customer.model.customer import FOR_EVER, Customer
 from services.customer.model.lifecycle import LIVELY, Business, Patience, aged
 from shared.contracts.decision import Said, Scene
-from shared.plumbing.commands import perform
-from shared.plumbing.journal import Cause, Ledger, Stale, Task
+from shared.plumbing.journal import Ledger, Task
+from shared.plumbing.timers import fire
 
 AT_ONCE = 500
 VALID = {"cancelled": False, "$expr": {"$or": [{"$eq": ["$refunded", 0]}, {"$lt": ["$refunded", "$amount"]}]}}
@@ -32,11 +32,7 @@ class Ageing:
         found = await self._ledger.database["customers"].find(query, {"_id": 1}).sort("_id", 1).limit(AT_ONCE).to_list()
         for document in found:
             customer_id = document["_id"]
-            business = await self._business(customer_id)
-            try:
-                await perform(self._ledger, [_task(customer_id, business, patience)], Cause("time"))
-            except Stale:  # somebody is busy with this one: the next round looks again
-                continue
+            await fire(self._ledger, [[_task(customer_id, await self._business(customer_id), patience)]])
         self._passed = found[-1]["_id"] if len(found) == AT_ONCE else ""
         return len(found)
 

@@ -8,9 +8,9 @@ from services.customer.drawing import STORED, drawing
 from services.customer.model.requesting import expire
 from services.customer.model.spending import Spending
 from shared.contracts.decision import Said, Scene
-from shared.plumbing.commands import perform
 from shared.plumbing.database import Document
-from shared.plumbing.journal import Cause, Ledger, Stale, Task
+from shared.plumbing.journal import Ledger, Task
+from shared.plumbing.timers import fire
 
 AT_ONCE = 200
 
@@ -27,11 +27,7 @@ class Expiring:
         come = {"timer_at": {"$lte": self._ledger.clock.now()}}
         cursor = self._ledger.database[STORED.collection].find(come, {"kind": 1, "budget": 1}).sort("timer_at", 1)
         found = await cursor.limit(AT_ONCE).to_list()
-        for document in found:
-            try:
-                await perform(self._ledger, self._tasks(document), Cause("time"))
-            except Stale:  # somebody is busy with it: the next step looks again
-                continue
+        await fire(self._ledger, [self._tasks(document) for document in found])
         return len(found)
 
     def _tasks(self, document: Document) -> list[Task[Any]]:

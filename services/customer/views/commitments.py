@@ -8,7 +8,7 @@ from fastapi import APIRouter
 from services.customer.desk import STORED
 from services.customer.model.cared import Commitment
 from services.customer.views.customer_file import MASKS, Reading, Shown, owners_of, read_file
-from services.customer.views.worklist import After, Limit, worklist
+from services.customer.views.worklist import After, Limit, at_stage, worklist
 from shared.contracts.envelope import Code, Moment
 from shared.plumbing.access import allowed
 from shared.plumbing.journal import Ledger
@@ -94,11 +94,7 @@ def routes(ledger: Ledger) -> APIRouter:
         limit: Limit = 50,
     ) -> CommitmentPage:
         now = ledger.clock.now()
-        wanted: dict[str, Any] = {"status": "open" if status == "overdue" else status}
-        if status == "overdue":
-            wanted["due_at"] = {"$lte": now}
-        if responsible is not None:
-            wanted["responsible"] = responsible
+        wanted = at_stage(status, responsible, now)
         items, more = await worklist(ledger, permit, "commitments", wanted, "due_at", after, limit)
         shown = [
             ShownCommitment.model_validate(

@@ -9,7 +9,7 @@ from services.customer.desk import Desk
 from services.customer.model.cleaning import Cleaning
 from services.customer.model.quality import STALE, Yardstick, quality
 from services.customer.views.customer_file import Reading, Shown, read_file
-from services.customer.views.worklist import After, Limit, PageUnknown, beyond, next_page, worklist
+from services.customer.views.worklist import After, Limit, PageUnknown, at_stage, beyond, next_page, worklist
 from shared.contracts.envelope import Code, Moment
 from shared.plumbing.access import allowed
 from shared.plumbing.database import Document
@@ -148,11 +148,7 @@ def routes(ledger: Ledger, desk: Desk) -> APIRouter:
         limit: Limit = 50,
     ) -> CleaningPage:
         now = ledger.clock.now()
-        wanted: dict[str, Any] = {"status": "open" if status == "overdue" else status}
-        if status == "overdue":
-            wanted["due_at"] = {"$lte": now}
-        if responsible is not None:
-            wanted["responsible"] = responsible
+        wanted = at_stage(status, responsible, now)
         items, more = await worklist(ledger, permit, "cleanings", wanted, "due_at", after, limit)
         shown = [
             ShownCleaning(

@@ -72,6 +72,14 @@ async def reachable(
     ]
 
 
+def at_stage(status: str, responsible: str | None, now: datetime) -> dict[str, Any]:
+    """What stands so, `overdue` being open beyond its day, and is one person's business if that is asked; a filter."""
+    wanted: dict[str, Any] = {"status": status}
+    if status == "overdue":
+        wanted = {"status": "open", "due_at": {"$lte": now}}
+    return wanted if responsible is None else {**wanted, "responsible": responsible}
+
+
 def beyond(after: str | None, moment: str) -> dict[str, Any]:
     """What lies beyond the end of the page before, as a filter. Raises PageUnknown."""
     if after is None:
