@@ -148,6 +148,15 @@ class KeyChangeDecided(CustomerEvent):
     outcome: Code
 
 
+class KeyChangeEscalated(CustomerEvent):
+    """Nobody decided in time, and the policy's role hears of it; the same people still have to decide."""
+
+    TYPE: ClassVar[str] = "manyi.customer.keychange.escalated.v1"
+    request_id: Code
+    step: int
+    to: Code
+
+
 class MergeRequested(CustomerEvent):
     """Somebody asks to make one file of two (S2-15); said on the one that would survive."""
 
@@ -175,6 +184,15 @@ class MergeDecided(CustomerEvent):
     TYPE: ClassVar[str] = "manyi.customer.merge.decided.v1"
     merge_id: Code
     outcome: Code
+
+
+class MergeEscalated(CustomerEvent):
+    """Nobody decided in time, and the policy's role hears of it; the same people still have to decide."""
+
+    TYPE: ClassVar[str] = "manyi.customer.merge.escalated.v1"
+    merge_id: Code
+    step: int
+    to: Code
 
 
 class CustomersMerged(CustomerEvent):
@@ -338,9 +356,11 @@ SAYS: tuple[type[Event], ...] = (
     KeyChangeRequested,
     KeyChangeStepApproved,
     KeyChangeDecided,
+    KeyChangeEscalated,
     MergeRequested,
     MergeStepApproved,
     MergeDecided,
+    MergeEscalated,
     CustomersMerged,
     CustomersUnmerged,
     PurchaseAdopted,

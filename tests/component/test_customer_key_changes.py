@@ -96,7 +96,7 @@ async def test_requests_are_listed_with_what_they_would_change_and_taken_back_by
     own = (await customer.client.get(place)).json()
     values = {one["requestId"]: one["values"] for one in own}
     assert values[first.json()["requestId"]] == {"phone": "13900139000"}
-    wanted = {"waiting_for": "director"}
+    wanted = {"waitingFor": "director"}
     waiting = (await customer.client.get("/v1/key-changes", params=wanted)).json()["keyChanges"]
     assert [one["requestId"] for one in waiting] == [second.json()["requestId"]]
     assert (waiting[0]["requester"], waiting[0]["customerId"]) == ("staff-1", file["customerId"])

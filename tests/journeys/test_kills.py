@@ -7,7 +7,6 @@ import signal
 import pytest
 
 from deploy.local.system import System
-from deploy.tapes.figures import Figure
 from deploy.tapes.play import Manner
 from tests.journeys.test_tapes import different, figures, played
 from tests.support.eventually import eventually
@@ -43,16 +42,4 @@ async def test_every_process_dies_once_during_an_import(system: System) -> None:
         outcome = await done
         assert outcome.rejected == 0, outcome.rejects[:3]
     for tape in TAPES:
-        assert different(await answered(system, tape)) == []
-
-
-async def answered(system: System, tape: str) -> list[Figure]:
-    """The tape's figures; one without an answer, as a process has only just come back, is asked for again."""
-
-    async def all_or_wrong() -> list[Figure]:
-        found = await figures(system, tape)
-        complete = all(one.manyi is not None for one in found)
-        wrong = any(one.manyi is not None and not one.equal for one in found)
-        return found if complete or wrong else []
-
-    return await eventually(all_or_wrong, timeout=60, because=f"not every figure of {tape} is answered")
+        assert different(await figures(system, tape)) == []

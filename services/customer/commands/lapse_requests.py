@@ -1,4 +1,4 @@
-"""What nobody decides in time lapses: requests for key fields and for merges (S2-15, S2-19)."""
+"""What nobody decides in time lapses or is escalated: requests for key fields and for merges (S2-15, S2-19)."""
 
 from collections.abc import Callable, Mapping
 
@@ -6,8 +6,8 @@ from services.customer.desk import STORED
 from services.customer.model import key_changes, merge_requests
 from services.customer.model.customer import Customer
 from shared.contracts.decision import Said, Scene
-from shared.plumbing.commands import perform
-from shared.plumbing.journal import Cause, Ledger, Stale, Task
+from shared.plumbing.journal import Ledger, Task
+from shared.plumbing.timers import fire
 
 AT_ONCE = 200
 LAPSING_EVERY_S = 30.0
@@ -32,17 +32,15 @@ class Lapsing:
 
     async def step(self) -> int:
         """Take those whose deadline has come by the ledger's clock; answers how many were looked at."""
-        come = {"approval.status": "pending", "approval.due_at": {"$lte": self._ledger.clock.now()}}
+        overdue = {"approval.status": "pending", "approval.due_at": {"$lte": self._ledger.clock.now()}}
+        come = {**overdue, "approval.escalated": False}
         looked_at = 0
         for part, rule in RULES.items():
             found = await self._ledger.database[part].find(come, {"owner": 1}).limit(AT_ONCE).to_list()
             looked_at += len(found)
-            for document in found:
-                identifier = document["_id"]
-                needed = {part: frozenset({identifier})}
-                task = Task(STORED, document["owner"], rule(identifier), needed, follow=False)
-                try:
-                    await perform(self._ledger, [task], Cause("time"))
-                except Stale:  # somebody is busy with it: the next step looks again
-                    continue
+            await fire(self._ledger, [[_task(part, one["owner"], one["_id"], rule)] for one in found])
         return looked_at
+
+
+def _task(part: str, customer_id: str, request_id: str, rule: Callable[[str], Rule]) -> Task[Customer]:
+    return Task(STORED, customer_id, rule(request_id), {part: frozenset({request_id})}, follow=False)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
+from services.customer.model.approving import Events, answered, completes, recorded, told
 from services.customer.model.customer import Customer
 from services.customer.model.files import About, change
 from services.customer.model.parts import KeyChange
@@ -16,9 +17,8 @@ from shared.contracts.decision import Invalid, NotFound, Refusal, Said
 from shared.policy.approvals.acting import Acting
 from shared.policy.approvals.asking import submit
 from shared.policy.approvals.asking import withdraw as taken_back
-from shared.policy.approvals.decided import Decided
-from shared.policy.approvals.deciding import approve, expire, reject
-from shared.policy.approvals.moves import Completed, Lapsed, Rejected, Request, StepApproved, Withdrawn
+from shared.policy.approvals.deciding import expire
+from shared.policy.approvals.moves import Request
 from shared.policy.policies import Policies
 
 LEVELS = {
@@ -29,6 +29,7 @@ LEVELS = {
 """List of fields → chain that decides on them, the strictest first."""
 CALLED = {"contact": ("phone", "email"), "name": ("name", "company"), "owner": ("owner_id",)}
 """What a policy calls otherwise than a file does."""
+EVENTS = Events(said.KeyChangeStepApproved, said.KeyChangeDecided, said.KeyChangeEscalated)
 
 
 class KeyFieldNeedsApproval(Refusal):
@@ -97,16 +98,14 @@ def ask(
     request = Request(approval_id=request_id, kind="key-change", requester=who.person)
     decided = submit(None, request, route, policies.calendar(on), now)
     event = said.KeyChangeRequested(
-        customer_id=state.customer_id,
-        request_id=request_id,
+        **_about(state, request_id),
         fields=names,
         steps=list(route.steps),
         requester=who.person,
         due_at=decided[0].due.at if decided[0].due else None,
-        dims=state.dims_now("manyi", {}, None),
     )
     values = {name: fields[name] for name in names}
-    return [_said(event, decided[0], {"values": values})]
+    return [recorded(event, decided[0], {"values": values})]
 
 
 def decide(
@@ -123,19 +122,15 @@ def decide(
     Raises KeyChangeUnknown and what the approval rules raise.
     """
     asked = _asked(state, request_id)
-    now = about.time
-    rule = approve(asked.approval, who, *step, now, reason) if agreed else None
-    moves = rule if rule is not None else reject(asked.approval, who, *step, now, reason or "")
-    told = [_decision(state, request_id, one) for one in moves]
-    if any(isinstance(one.move, Completed) for one in moves):
-        told += change(state, about, asked.values)
-    return told
+    moves = answered(asked.approval, who, agreed, step, about.time, reason)
+    changed = change(state, about, asked.values) if completes(moves) else []
+    return [*told(EVENTS, _about(state, request_id), moves), *changed]
 
 
 def withdraw(state: Customer, request_id: str, who: Acting, reason: str | None, now: datetime) -> list[Said]:
     """Take a request back before it is decided. Raises KeyChangeUnknown, NotYourRequest, ApprovalNotOpen."""
     asked = _asked(state, request_id)
-    return [_decision(state, request_id, one) for one in taken_back(asked.approval, who, now, reason)]
+    return told(EVENTS, _about(state, request_id), taken_back(asked.approval, who, now, reason))
 
 
 def lapse(state: Customer | None, request_id: str, now: datetime) -> list[Said]:
@@ -143,7 +138,7 @@ def lapse(state: Customer | None, request_id: str, now: datetime) -> list[Said]:
     asked = None if state is None else state.key_changes.get(request_id)
     if state is None or asked is None:
         return []
-    return [_decision(state, request_id, one) for one in expire(asked.approval, now)]
+    return told(EVENTS, _about(state, request_id), expire(asked.approval, now))
 
 
 def _asked(state: Customer, request_id: str) -> KeyChange:
@@ -153,20 +148,5 @@ def _asked(state: Customer, request_id: str) -> KeyChange:
     return asked
 
 
-def _decision(state: Customer, request_id: str, one: Decided) -> Said:
-    move = one.move
-    told = {"customer_id": state.customer_id, "request_id": request_id, "dims": state.dims_now("manyi", {}, None)}
-    if isinstance(move, StepApproved):
-        by = move.signature.by
-        event = said.KeyChangeStepApproved.model_validate({**told, "step": move.step, "role": move.role, "by": by})
-        return _said(event, one, {})
-    if isinstance(move, Completed | Rejected | Lapsed):
-        return _said(said.KeyChangeDecided.model_validate({**told, "outcome": move.outcome}), one, {})
-    if isinstance(move, Withdrawn):
-        return _said(said.KeyChangeDecided.model_validate({**told, "outcome": "withdrawn"}), one, {})
-    raise ValueError(f"{move.move} is no decision")
-
-
-def _said(event: said.CustomerEvent, one: Decided, more: Mapping[str, Any]) -> Said:
-    private = {**one.private, **more, "move": one.move.model_dump(mode="json")}
-    return Said(event, one.time, private, policy_version=one.policy_version)
+def _about(state: Customer, request_id: str) -> dict[str, Any]:
+    return {"customer_id": state.customer_id, "request_id": request_id, "dims": state.dims_now("manyi", {}, None)}

@@ -3,10 +3,10 @@
 The state machine is that of every approval (shared/policy/approvals); each of its moves is recorded with its event.
 """
 
-from collections.abc import Mapping
 from datetime import date, datetime
 from typing import Any
 
+from services.customer.model.approving import Events, answered, completes, recorded, told
 from services.customer.model.customer import Customer
 from services.customer.model.merging import Act, absorb, give_up, may_merge
 from services.customer.model.parts import MergeRequest
@@ -15,10 +15,11 @@ from shared.contracts.decision import NotFound, Said
 from shared.policy.approvals.acting import Acting
 from shared.policy.approvals.asking import submit
 from shared.policy.approvals.asking import withdraw as taken_back
-from shared.policy.approvals.decided import Decided
-from shared.policy.approvals.deciding import approve, expire, reject
-from shared.policy.approvals.moves import Completed, Lapsed, Rejected, Request, StepApproved, Withdrawn
+from shared.policy.approvals.deciding import expire
+from shared.policy.approvals.moves import Request
 from shared.policy.policies import Policies
+
+EVENTS = Events(said.MergeStepApproved, said.MergeDecided, said.MergeEscalated)
 
 
 class MergeUnknown(NotFound):
@@ -41,15 +42,13 @@ def ask(
     request = Request(approval_id=merge_id, kind="merge", requester=who.person)
     decided = submit(None, request, route, policies.calendar(on), now)
     event = said.MergeRequested(
-        customer_id=ours.customer_id,
-        merge_id=merge_id,
+        **_about(ours, merge_id),
         merged_id=theirs.customer_id,
         steps=list(route.steps),
         requester=who.person,
         due_at=decided[0].due.at if decided[0].due else None,
-        dims=ours.dims_now("manyi", {}, None),
     )
-    return [_said(event, decided[0], {"reason": reason})]
+    return [recorded(event, decided[0], {"reason": reason})]
 
 
 def decide(
@@ -67,14 +66,9 @@ def decide(
     Raises MergeUnknown, what the approval rules raise, and what hinders the merge by now.
     """
     ours, asked = _asked(survivor, merge_id)
-    if agreed:
-        moves = approve(asked.approval, who, *step, now, reason)
-    else:
-        moves = reject(asked.approval, who, *step, now, reason or "")
-    told = [_decision(ours, merge_id, one) for one in moves]
-    if any(isinstance(one.move, Completed) for one in moves):
-        told += absorb(_act(asked, merge_id, now), ours, merged)
-    return told
+    moves = answered(asked.approval, who, agreed, step, now, reason)
+    taken_over = absorb(_act(asked, merge_id, now), ours, merged) if completes(moves) else []
+    return [*told(EVENTS, _about(ours, merge_id), moves), *taken_over]
 
 
 def follow(survivor: Customer | None, merged: Customer | None, merge_id: str, now: datetime) -> list[Said]:
@@ -88,7 +82,7 @@ def follow(survivor: Customer | None, merged: Customer | None, merge_id: str, no
 def withdraw(survivor: Customer | None, merge_id: str, who: Acting, reason: str | None, now: datetime) -> list[Said]:
     """Take a request back before it is decided. Raises MergeUnknown, NotYourRequest, ApprovalNotOpen."""
     ours, asked = _asked(survivor, merge_id)
-    return [_decision(ours, merge_id, one) for one in taken_back(asked.approval, who, now, reason)]
+    return told(EVENTS, _about(ours, merge_id), taken_back(asked.approval, who, now, reason))
 
 
 def lapse(survivor: Customer | None, merge_id: str, now: datetime) -> list[Said]:
@@ -96,7 +90,7 @@ def lapse(survivor: Customer | None, merge_id: str, now: datetime) -> list[Said]
     asked = None if survivor is None else survivor.merge_requests.get(merge_id)
     if survivor is None or asked is None:
         return []
-    return [_decision(survivor, merge_id, one) for one in expire(asked.approval, now)]
+    return told(EVENTS, _about(survivor, merge_id), expire(asked.approval, now))
 
 
 def _asked(survivor: Customer | None, merge_id: str) -> tuple[Customer, MergeRequest]:
@@ -110,21 +104,5 @@ def _act(asked: MergeRequest, merge_id: str, now: datetime) -> Act:
     return Act(merge_id, now, asked.reason, asked.approval.route.policy_version)
 
 
-def _decision(state: Customer, merge_id: str, one: Decided) -> Said:
-    move = one.move
-    told = {"customer_id": state.customer_id, "merge_id": merge_id, "dims": state.dims_now("manyi", {}, None)}
-    match move:
-        case StepApproved():
-            by = {"step": move.step, "role": move.role, "by": move.signature.by}
-            return _said(said.MergeStepApproved.model_validate({**told, **by}), one, {})
-        case Completed() | Rejected() | Lapsed():
-            return _said(said.MergeDecided.model_validate({**told, "outcome": move.outcome}), one, {})
-        case Withdrawn():
-            return _said(said.MergeDecided.model_validate({**told, "outcome": "withdrawn"}), one, {})
-        case _:
-            raise ValueError(f"{move.move} is no decision")
-
-
-def _said(event: said.CustomerEvent, one: Decided, more: Mapping[str, Any]) -> Said:
-    private = {**one.private, **more, "move": one.move.model_dump(mode="json")}
-    return Said(event, one.time, private, policy_version=one.policy_version)
+def _about(state: Customer, merge_id: str) -> dict[str, Any]:
+    return {"customer_id": state.customer_id, "merge_id": merge_id, "dims": state.dims_now("manyi", {}, None)}

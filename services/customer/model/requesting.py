@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
+from services.customer.model.approving import answered, recorded
 from services.customer.model.budgets import CURRENCY, budget_of
 from services.customer.model.customer import Customer
 from services.customer.model.files import at_hand
@@ -115,7 +116,7 @@ def ask(
         visit_id=wanted.visit_id,
         dims={} if only is None else only.dims_now("manyi", {}, None),
     )
-    return [_said(event, decided, {} if wanted.note is None else {"note": wanted.note})]
+    return [recorded(event, decided, {} if wanted.note is None else {"note": wanted.note})]
 
 
 def decide(
@@ -123,9 +124,7 @@ def decide(
 ) -> list[Said]:
     """Approve or reject the step (number, cycle) looked at. Raises RequestUnknown and what the approval rules raise."""
     known = existing(state)
-    if agreed:
-        return _told(known, deciding.approve(known.approval, who, *step, now, reason))
-    return _told(known, deciding.reject(known.approval, who, *step, now, reason or ""))
+    return _told(known, answered(known.approval, who, agreed, step, now, reason))
 
 
 def let_decide(
@@ -190,7 +189,7 @@ def _check(wanted: Wanted, files: Mapping[str, Customer | None], policies: Polic
 
 
 def _told(state: Spending, decided: Sequence[Decided]) -> list[Said]:
-    return [_said(_event(state, one), one, {}) for one in decided]
+    return [recorded(_event(state, one), one) for one in decided]
 
 
 def _event(state: Spending, one: Decided) -> said.RequestEvent:
@@ -213,8 +212,3 @@ def _event(state: Spending, one: Decided) -> said.RequestEvent:
 
 def _about(state: Spending) -> dict[str, Any]:
     return {"request_id": state.request_id, "kind": state.kind, "dims": state.dims}
-
-
-def _said(event: said.RequestEvent, one: Decided, more: Mapping[str, Any]) -> Said:
-    private = {**one.private, **more, "move": one.move.model_dump(mode="json")}
-    return Said(event, one.time, private, policy_version=one.policy_version)

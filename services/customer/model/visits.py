@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, ClassVar, Literal
 
+from services.customer.model.approving import answered
 from services.customer.model.customer import Customer
 from services.customer.model.files import at_hand, unless_erased
 from services.customer.model.parts import MOVE
@@ -13,7 +14,7 @@ from shared.contracts.decision import Invalid, NotFound, Refusal, Said
 from shared.contracts.envelope import Event
 from shared.contracts.state import State
 from shared.contracts.visits import VisitKind
-from shared.policy.approvals import asking, deciding
+from shared.policy.approvals import asking
 from shared.policy.approvals.acting import Acting
 from shared.policy.approvals.approval import Approval
 from shared.policy.approvals.approval import evolve as moved
@@ -157,12 +158,7 @@ def decide(state: Visit | None, who: Acting, agreed: bool, now: datetime, reason
     known = existing(state)
     if known.approval is None:
         raise VisitNotOpen(f"this {known.kind} is {known.status}; it waits for nobody's decision")
-    step = (0, known.approval.cycle)
-    if agreed:
-        decided = deciding.approve(known.approval, who, *step, now, reason)
-    else:
-        decided = deciding.reject(known.approval, who, *step, now, reason or "")
-    return [_decision(known, who, decided)]
+    return [_decision(known, who, answered(known.approval, who, agreed, (0, known.approval.cycle), now, reason))]
 
 
 def cancel(state: Visit | None, now: datetime, reason: str) -> list[Said]:

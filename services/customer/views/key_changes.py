@@ -1,14 +1,15 @@
 """Requests for changes of key fields: those of one customer, and those that wait for a decision (S2-19)."""
 
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Query
 
 from services.customer.desk import STORED
 from services.customer.model.parts import KeyChange
 from services.customer.views.customer_file import MASKS, Reading, Shown, owners_of, read_file
+from services.customer.views.standing import Standing, standing, waits_for
 from services.customer.views.worklist import Limit, reachable
-from shared.contracts.envelope import Code, Moment
+from shared.contracts.envelope import Code
 from shared.plumbing.journal import Ledger
 from shared.policy.permission.masking import masked
 from shared.policy.permission.table import Fields
@@ -16,7 +17,7 @@ from shared.policy.permission.table import Fields
 MOST = 1_000
 
 
-class ShownKeyChange(Shown):
+class ShownKeyChange(Standing):
     """A request as it stands: which fields, who asked and decides the waiting step, until when.
 
     `values` are the new ones, as much of them as may be seen of the file.
@@ -26,12 +27,6 @@ class ShownKeyChange(Shown):
     request_id: str
     fields: list[str]
     values: dict[str, Any] | None = None
-    requester: str
-    status: str
-    step: int
-    cycle: int
-    waiting_for: str | None = None
-    due_at: Moment | None = None
 
 
 class KeyChangePage(Shown):
@@ -43,18 +38,12 @@ class KeyChangePage(Shown):
 
 def as_key_change(customer_id: str, request_id: str, change: KeyChange, fields: Fields = "none") -> ShownKeyChange:
     """One request; of the new values as much as `fields` lets be seen."""
-    approval = change.approval
     return ShownKeyChange(
         customer_id=customer_id,
         request_id=request_id,
         fields=change.fields,
         values=masked(change.values, MASKS, fields),
-        requester=approval.request.requester,
-        status=approval.status,
-        step=approval.step,
-        cycle=approval.cycle,
-        waiting_for=approval.route.steps[approval.step] if approval.status == "pending" else None,
-        due_at=approval.due_at,
+        **standing(change.approval),
     )
 
 
@@ -82,14 +71,13 @@ def routes(ledger: Ledger) -> APIRouter:
     async def page(
         permit: Reading,
         status: Code = "pending",
-        waiting_for: Code | None = None,
+        waiting_for: Annotated[Code | None, Query(alias="waitingFor", description="The role that decides.")] = None,
         after: Code | None = None,
         limit: Limit = 50,
     ) -> KeyChangePage:
         wanted: dict[str, Any] = {"approval.status": status, "_id": {"$gt": after or ""}}
         if waiting_for is not None:
-            step = {"$arrayElemAt": ["$approval.route.steps", "$approval.step"]}
-            wanted["$expr"] = {"$eq": [step, waiting_for]}
+            wanted = {"$and": [wanted, waits_for(waiting_for)]}
         found = await reachable(ledger, permit, "key_changes", wanted, "_id", limit + 1)
         shown = [
             as_key_change(one.customer_id, one.part_id, one.part, one.fields)

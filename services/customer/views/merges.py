@@ -6,27 +6,22 @@ from fastapi import APIRouter
 
 from services.customer.model.parts import MergeRequest
 from services.customer.views.customer_file import Reading, Shown
+from services.customer.views.standing import Standing, standing
 from services.customer.views.worklist import Limit, reachable
-from shared.contracts.envelope import Code, Moment
+from shared.contracts.envelope import Code
 from shared.plumbing.journal import Ledger
 from shared.policy.permission import masking
 from shared.policy.permission.masking import masked
 from shared.policy.permission.table import Fields
 
 
-class ShownMerge(Shown):
+class ShownMerge(Standing):
     """A merge as it stands: which file survives, who asked and why, who decides the waiting step, until when."""
 
     merge_id: str
     survivor_id: str
     merged_id: str
     reason: str | None = None
-    requester: str
-    status: str
-    step: int
-    cycle: int
-    waiting_for: str | None = None
-    due_at: Moment | None = None
 
 
 class MergePage(Shown):
@@ -38,18 +33,12 @@ class MergePage(Shown):
 
 def as_merge(survivor_id: str, merge_id: str, asked: MergeRequest, fields: Fields) -> ShownMerge:
     """One merge, with its reason as far as that may be seen."""
-    approval = asked.approval
     return ShownMerge(
         merge_id=merge_id,
         survivor_id=survivor_id,
         merged_id=asked.merged_id,
         **masked({"reason": asked.reason}, {"reason": masking.hidden}, fields),
-        requester=approval.request.requester,
-        status=approval.status,
-        step=approval.step,
-        cycle=approval.cycle,
-        waiting_for=approval.route.steps[approval.step] if approval.status == "pending" else None,
-        due_at=approval.due_at,
+        **standing(asked.approval),
     )
 
 

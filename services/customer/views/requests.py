@@ -12,12 +12,12 @@ from services.customer.model.budgets import LIMITS, budget_of, quarter_of
 from services.customer.model.requesting import existing
 from services.customer.model.spending import Spending
 from services.customer.views.customer_file import MASKS, MAX_PAGE, Shown, files_of
+from services.customer.views.standing import Standing, standing, waits_for
 from shared.contracts.decision import NotFound
 from shared.contracts.envelope import Code, Moment
 from shared.contracts.spending import Kind
 from shared.plumbing.access import Permit, allowed, facts_of
 from shared.plumbing.journal import Ledger, Loaded
-from shared.policy.approvals.approval import OPEN
 from shared.policy.calendar.reckoning import months_later
 from shared.policy.permission.masking import masked
 from shared.policy.policies import LimitUnset
@@ -31,7 +31,7 @@ class BudgetUnknown(NotFound):
     SLUG = "budget-unknown"
 
 
-class ShownRequest(Shown):
+class ShownRequest(Standing):
     """A request as it stands: amounts in minor currency units, and who decides the waiting step until when."""
 
     request_id: str
@@ -42,13 +42,7 @@ class ShownRequest(Shown):
     occasion: str | None = None
     visit_id: str | None = None
     note: str | None = None
-    requester: str
-    status: str
     steps: list[str]
-    step: int
-    cycle: int
-    waiting_for: str | None = None
-    due_at: Moment | None = None
     escalated: bool
     authorised_by: str | None = None
     handed_over: dict[str, Moment]
@@ -81,13 +75,8 @@ def as_request(loaded: Loaded[Spending]) -> dict[str, Any]:
     shown = ShownRequest(
         **told,
         customer_ids=state.customers,
-        requester=approval.request.requester,
-        status=state.status,
+        **{**standing(approval), "status": state.status},
         steps=list(approval.route.steps),
-        step=approval.step,
-        cycle=approval.cycle,
-        waiting_for=approval.route.steps[approval.step] if approval.status in OPEN else None,
-        due_at=approval.due_at,
         escalated=approval.escalated,
         authorised_by=approval.authorised_by,
         handed_over=state.handed_over,
@@ -116,8 +105,7 @@ def routes(ledger: Ledger, kind: Kind) -> APIRouter:
         if customer is not None:
             query["customers"] = {"$in": await files_of(ledger, customer)}
         if waiting_for is not None:
-            at_step = {"$arrayElemAt": ["$approval.route.steps", "$approval.step"]}
-            query |= {"approval.status": {"$in": sorted(OPEN)}, "$expr": {"$eq": [at_step, waiting_for]}}
+            query = {"$and": [query, waits_for(waiting_for)]}
         cursor = requests.find({"$and": [query, permit.where()]}).sort("approval.submitted_at", DESCENDING)
         found = await ledger.read_heads(STORED, await cursor.limit(limit).to_list())
         seen = permit.page([facts_of(STORED, existing(one.state).request_id, one) for one in found])

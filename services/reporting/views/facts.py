@@ -10,7 +10,6 @@ from services.reporting.numbers import weight
 from services.reporting.views.asking import Asked, Counting, Office, question
 from shared.plumbing.access import allowed
 from shared.plumbing.history import differences, steps
-from shared.plumbing.patience import patient
 from shared.plumbing.problems import Problem
 from shared.plumbing.store import Change, Page
 
@@ -35,7 +34,6 @@ def routes(office: Office) -> APIRouter:
         description="Takes the parameters of `GET /v1/metrics/{metric}`.",
         dependencies=[allowed("fact.read")],
     )
-    @patient
     async def facts_behind(query: Annotated[AskedFacts, Query()]) -> dict[str, Any]:
         counting, asked = question(office, query.metric, query.given, frozenset({"metric", "after", "limit"}))
         refusal = asked.metric.refuse(asked.window)
@@ -63,7 +61,6 @@ def routes(office: Office) -> APIRouter:
         ),
         dependencies=[allowed("fact.read")],
     )
-    @patient
     async def fact_history(
         subject: str, projection: str | None = None, definition: str | None = None
     ) -> dict[str, Any]:
@@ -91,7 +88,6 @@ def routes(office: Office) -> APIRouter:
     @router.get(
         "/v1/facts/{projection}/{subject}", summary="One fact as it is known", dependencies=[allowed("fact.read")]
     )
-    @patient
     async def one_fact(projection: str, subject: str, definition: str | None = None) -> dict[str, Any]:
         counting = office.counting(definition, None)
         known = [one.name for one in counting.catalogue.projections if projection == one.name]

@@ -13,7 +13,6 @@ from services.reporting.numbers import number
 from services.reporting.views.asking import Asked, Office, question
 from services.reporting.watermarks import Counted, Watermarks
 from shared.plumbing.access import allowed
-from shared.plumbing.patience import patient
 
 
 class Figure(BaseModel):
@@ -66,7 +65,6 @@ def routes(office: Office, watermarks: Watermarks, zone: ZoneInfo) -> APIRouter:
         response_model=NumberAnswer,
         dependencies=[allowed("metric.read")],
     )
-    @patient
     async def metric_number(
         metric: Annotated[str, Path(examples=["csat"])], query: Annotated[Asked, Query()]
     ) -> dict[str, Any]:

@@ -11,7 +11,6 @@ from services.reporting.reasons import Addition, Cause, Reason, reasons
 from services.reporting.views.asking import Office, day_in, question
 from services.reporting.views.metric_numbers import figure
 from shared.plumbing.access import allowed
-from shared.plumbing.patience import patient
 from shared.plumbing.problems import Problem
 from shared.plumbing.projection import Projection
 
@@ -52,7 +51,6 @@ def routes(office: Office) -> APIRouter:
         ),
         dependencies=[allowed("fact.read")],
     )
-    @patient
     async def why(
         metric: Annotated[str, Path(examples=["csat"])], query: Annotated[AskedWhy, Query()]
     ) -> dict[str, Any]:

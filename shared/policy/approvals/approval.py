@@ -54,6 +54,11 @@ class Approval(Frozen):
     escalated: bool = False
 
     @property
+    def waiting_for(self) -> str | None:
+        """The role that decides the waiting step; None while none waits."""
+        return self.route.steps[self.step] if self.status in OPEN else None
+
+    @property
     def used(self) -> frozenset[str]:
         """Everybody who has agreed in this cycle already, the one who acted in an emergency included."""
         agreed = frozenset(person for signature in self.signatures for person in signature.people)
