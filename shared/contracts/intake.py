@@ -48,51 +48,40 @@ class Intake(BaseModel):
     """Fields that say something about a person: sealed where they are kept, and never in an event of ours."""
 
 
-class CustomerRegistered(Intake):
+class CustomerFields(Intake):
+    """What may be told of a customer's file."""
+
+    PERSONAL: ClassVar[frozenset[str]] = frozenset({"customer", "name", "phone", "email", "address", "needs"})
+    customer: Code
+    name: Text | None = None
+    company: Text | None = None
+    credit_code: Code | None = None
+    phone: Text | None = None
+    email: Text | None = None
+    address: Text | None = None
+    needs: Text | None = None
+    grade: Code | None = None
+    region: Code | None = None
+    industry: Code | None = None
+    size: Code | None = None
+    channel: Code | None = None
+    owner_id: Code | None = None
+    dims: Dims = {}
+
+
+class CustomerRegistered(CustomerFields):
     """A foreign system knows this customer. Personal fields stay encrypted in the customer service."""
 
     TYPE: ClassVar[str] = "customer.registered"
     IDENTITY: ClassVar[tuple[str, ...]] = ("customer",)
-    PERSONAL: ClassVar[frozenset[str]] = frozenset({"customer", "name", "phone", "email", "address", "needs"})
-    customer: Code
     kind: Literal["direct", "indirect"] = "direct"
-    name: Text | None = None
-    company: Text | None = None
-    credit_code: Code | None = None
-    phone: Text | None = None
-    email: Text | None = None
-    address: Text | None = None
-    needs: Text | None = None
-    grade: Code | None = None
-    region: Code | None = None
-    industry: Code | None = None
-    size: Code | None = None
-    channel: Code | None = None
-    owner_id: Code | None = None
     lawful_basis: Code | None = None
-    dims: Dims = {}
 
 
-class CustomerChanged(Intake):
+class CustomerChanged(CustomerFields):
     """Fields of a known customer changed; absent fields stay as they are."""
 
     TYPE: ClassVar[str] = "customer.changed"
-    PERSONAL: ClassVar[frozenset[str]] = frozenset({"customer", "name", "phone", "email", "address", "needs"})
-    customer: Code
-    name: Text | None = None
-    company: Text | None = None
-    credit_code: Code | None = None
-    phone: Text | None = None
-    email: Text | None = None
-    address: Text | None = None
-    needs: Text | None = None
-    grade: Code | None = None
-    region: Code | None = None
-    industry: Code | None = None
-    size: Code | None = None
-    channel: Code | None = None
-    owner_id: Code | None = None
-    dims: Dims = {}
 
 
 class ContactRegistered(Intake):
