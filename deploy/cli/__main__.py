@@ -33,6 +33,7 @@ COMMANDS = {
     "audit": ("deploy.cli.audit", "audit", RUN),
     "token": ("deploy.cli.token", "token", RUN),
     "rebuild": ("deploy.cli.rebuild", "rebuild", RUN),
+    "repartition": ("deploy.cli.repartition", "repartition", RUN),
     "serve": ("deploy.cli.serve", "serve", RUN),
     "keys": ("deploy.cli.keys", "keys", RUN),
     "topics": ("deploy.cli.serve", "topics", RUN),

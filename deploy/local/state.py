@@ -120,6 +120,12 @@ def running_system(data_dir: Path | None) -> SystemState:
     raise CannotContinue(NOT_RUNNING)
 
 
+def refuse_without_data(data_dir: Path) -> None:
+    """Raise CannotContinue when no system ever ran on the directory: a mistyped one must not become an empty system."""
+    if not (data_dir / KEYS_NAME).exists():
+        raise CannotContinue(f"There is no data of Manyi in {data_dir}: name its directory with --data DIR.")
+
+
 def ensure_keys(data_dir: Path) -> Path:
     """The installation's keys, made at the first start: losing them makes ids new and private parts unreadable."""
     path = data_dir / KEYS_NAME

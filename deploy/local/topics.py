@@ -12,6 +12,8 @@ SPEAKERS = ("customer", "survey", "feedback", "reporting")
 LISTENERS = ("customer", "survey", "feedback")
 DEFAULT_PREFIX = "manyi-"
 DEFAULT_PARTITIONS = 12
+MOST_PARTITIONS = 1_000
+"""Of one topic; a typing mistake should not exhaust the broker."""
 
 DAY_MS = 24 * 60 * 60 * 1000
 FOR_EVER = "-1"
@@ -26,6 +28,8 @@ class Topic:
     name: str
     partitions: int
     settings: dict[str, str] = field(default_factory=dict)
+    any_partitions: bool = False
+    """Whether it may have another number of them: nobody relies on the order of what comes in."""
 
 
 def plan(prefix: str = DEFAULT_PREFIX, partitions: int = DEFAULT_PARTITIONS) -> list[Topic]:
@@ -38,10 +42,15 @@ def plan(prefix: str = DEFAULT_PREFIX, partitions: int = DEFAULT_PARTITIONS) -> 
     a_week = {"retention.ms": str(7 * DAY_MS), "max.message.bytes": str(ONE_MIB)}
     return [
         *(Topic(f"{prefix}{speaker}-events", partitions, for_ever) for speaker in SPEAKERS),
-        *(Topic(f"{prefix}{listener}-intake", partitions, a_week) for listener in LISTENERS),
+        *(Topic(f"{prefix}{listener}-intake", partitions, a_week, any_partitions=True) for listener in LISTENERS),
         Topic(f"{prefix}dead-letters", 1, {"retention.ms": str(30 * DAY_MS)}),
         Topic(f"{prefix}watermarks", 1, {"cleanup.policy": "compact"}),
     ]
+
+
+def events_topics(topics: Iterable[Topic]) -> list[Topic]:
+    """Those that are copies of a journal."""
+    return [topic for topic in topics if topic.name.endswith("-events")]
 
 
 def plan_from_environment() -> list[Topic]:
@@ -54,14 +63,15 @@ def plan_from_environment() -> list[Topic]:
 
 def difference(wanted: Iterable[Topic], existing: dict[str, int]) -> str | None:
     """One sentence about topics that exist with another partition count than wanted; None when there are none."""
-    found = [topic for topic in wanted if topic.name in existing and existing[topic.name] != topic.partitions]
+    known = [topic for topic in wanted if topic.name in existing and not topic.any_partitions]
+    found = [topic for topic in known if existing[topic.name] != topic.partitions]
     if not found:
         return None
     first, others = found[0], len(found) - 1
     return (
         f"Topic {first.name}{f' and {others} more' if others else ''} has {existing[first.name]} partitions and "
         f"{first.partitions} are wanted: keys would change their partition and lose their order, so set "
-        f"MANYI_PARTITIONS={existing[first.name]} or start on new data."
+        f"MANYI_PARTITIONS={existing[first.name]}, or run `manyi repartition --partitions {first.partitions}`."
     )
 
 
@@ -87,13 +97,23 @@ async def create_topics(kafka: str, topics: list[Topic], timeout: float = 30) ->
                 if code not in (0, TOPIC_EXISTS):
                     raise CannotContinue(f"Kafka refused to create topic {name} (error {code}: {message}).")
         async with asyncio.timeout(timeout):
-            while not _all_led(await _describe(admin, topics), topics):  # noqa: ASYNC110 - the broker says it
+            counts = {topic.name: existing.get(topic.name, topic.partitions) for topic in topics}
+            while not _all_led(await _describe(admin, topics), counts):  # noqa: ASYNC110 - the broker says it
                 await asyncio.sleep(0.05)
     except TimeoutError as error:
         raise CannotContinue(f"Kafka's topics had no leaders after {timeout:.0f} s: see `manyi logs kafka`.") from error
     finally:
         await admin.close()
     return [topic.name for topic in missing]
+
+
+async def existing_topics(kafka: str, topics: Iterable[Topic]) -> dict[str, int]:
+    """Those of the topics that exist, with their number of partitions."""
+    admin = await _connect(kafka)
+    try:
+        return {name: len(partitions) for name, partitions in (await _describe(admin, topics)).items()}
+    finally:
+        await admin.close()
 
 
 async def delete_topics(kafka: str, names: list[str]) -> None:
@@ -128,9 +148,9 @@ async def _describe(admin: Any, topics: Iterable[Topic]) -> dict[str, list[dict[
     return {topic["topic"]: topic["partitions"] for topic in described if topic["error_code"] != UNKNOWN_TOPIC}
 
 
-def _all_led(described: dict[str, list[dict[str, Any]]], topics: Iterable[Topic]) -> bool:
+def _all_led(described: dict[str, list[dict[str, Any]]], counts: dict[str, int]) -> bool:
     return all(
-        len(described.get(topic.name, [])) == topic.partitions
-        and all(partition["leader"] >= 0 and partition["error_code"] == 0 for partition in described[topic.name])
-        for topic in topics
+        len(described.get(name, [])) == count
+        and all(partition["leader"] >= 0 and partition["error_code"] == 0 for partition in described[name])
+        for name, count in counts.items()
     )

@@ -68,7 +68,7 @@ async def test_topics_are_created_once_and_as_planned(stack: RealStack, namespac
 
 
 async def test_another_partition_count_is_refused(stack: RealStack, namespace: Namespace) -> None:
-    with pytest.raises(CannotContinue, match="and 6 more has 4 partitions and 7 are wanted"):
+    with pytest.raises(CannotContinue, match="and 3 more has 4 partitions and 7 are wanted"):
         await create_topics(stack.kafka, plan(namespace.topic_prefix, 7))
 
 

@@ -43,8 +43,12 @@ def test_nonsense_partitions_are_refused(monkeypatch: pytest.MonkeyPatch, nonsen
 
 
 def test_another_partition_count_is_said_with_the_remedy() -> None:
-    sentence = difference(plan(), {"manyi-customer-events": 6, "manyi-survey-events": 12, "manyi-survey-intake": 6})
+    sentence = difference(plan(), {"manyi-customer-events": 6, "manyi-survey-events": 12, "manyi-feedback-events": 6})
     assert sentence
     assert sentence.startswith("Topic manyi-customer-events and 1 more has 6 partitions and 12 are wanted")
-    assert sentence.endswith("so set MANYI_PARTITIONS=6 or start on new data.")
+    assert sentence.endswith("so set MANYI_PARTITIONS=6, or run `manyi repartition --partitions 12`.")
     assert difference(plan(), {"manyi-survey-events": 12}) is None
+
+
+def test_intake_may_have_any_number_of_partitions() -> None:
+    assert difference(plan(), {"manyi-survey-intake": 6}) is None
