@@ -41,6 +41,7 @@ FAULTS = (
     Fault("F12", lying.storm, 0.05),
     Fault("F13", operating.count_anew, 0.1),
     Fault("F14", lying.move_offsets, 0.15),
+    Fault("F15", operating.change_topic, 0.15),
     Fault("F16", lying.lose_token, 0.15),
     Fault("F17", pausing.stall_mongod, 0.1),
     Fault("F18", lying.doubt, 0.15),

@@ -1,4 +1,4 @@
-"""What operators do to an installation: older backups put back, numbers counted anew."""
+"""What operators do to an installation: topics changed underneath, older backups put back, numbers counted anew."""
 
 import asyncio
 import os
@@ -13,16 +13,77 @@ from pathlib import Path
 
 from bson.codec_options import CodecOptions
 from bson.raw_bson import RawBSONDocument
+from confluent_kafka import TopicPartition
+from confluent_kafka.admin import AdminClient
+from confluent_kafka.cimpl import NewPartitions
 
+from deploy.chaos.feeding import send
 from deploy.chaos.killing import speaker_for
 from deploy.chaos.scene import SERVICES, SPEAKERS, Scene
+from deploy.chaos.topics import bounds
+from deploy.local.anew import made_anew, publish_anew
 from deploy.local.places import ROOT
+from deploy.local.topics import events_topics, plan
 
 REFUSED_WITHIN_S = 120.0
+"""Running services look at their topics every 30 s."""
 RUNBOOK = "docs/runbook.md"
+TOPICS, DATABASES = events_topics(plan()), "manyi-"
 
 Contents = dict[str, list[RawBSONDocument]]
 """Collection → its documents."""
+
+
+async def change_topic(scene: Scene) -> float:
+    """an events topic is made anew, gains a partition, or loses what is not counted: refused, then published anew"""
+    speaker = SPEAKERS[scene.cycle // 3 % len(SPEAKERS)]
+    kafka, topic = scene.system.kafka, f"manyi-{speaker}-events"
+    said = _told_so_far(scene)
+    sentence, change, refusing = (
+        ("the topic was made anew", _make_anew, [speaker, "reporting"]),
+        ("has 13 partitions and had 12", _add_partition, [speaker, "reporting"]),
+        ("records of it are counted", _remove_records, ["reporting"]),
+    )[scene.cycle % 3]
+    for name in refusing:
+        await scene.until(partial(_knows, scene, name, topic), f"{name} has not looked at {topic} yet")
+    await scene.supervisor.rest(refusing)
+    await scene.pause(3.0, 4.0)
+    await asyncio.to_thread(change, kafka, topic)
+    scene.supervisor.go_on(refusing)
+    await _refusal(scene, refusing, sentence, said)
+    since = time.monotonic()
+    await scene.supervisor.rest(SERVICES)
+    await publish_anew(kafka, scene.system.mongo, TOPICS, DATABASES)
+    for name, records in scene.beside.items():
+        await send(kafka, name, records)
+    scene.supervisor.go_on(SERVICES)
+    return await _back(scene, since, speaker, SERVICES)
+
+
+def _knows(scene: Scene, service: str, topic: str) -> bool:
+    """Whether a service has looked at a topic since it has records, so that it would know another one (blocking)."""
+    with scene.database(service) as database:
+        kept = database["topics"].find_one({"_id": topic})
+        return kept is not None and sum(kept["ends"]) > 0
+
+
+def _make_anew(kafka: str, topic: str) -> None:
+    """Blocking. Raises CannotContinue."""
+    asyncio.run(made_anew(kafka, [one for one in TOPICS if one.name == topic]))
+
+
+def _add_partition(kafka: str, topic: str) -> None:
+    """Blocking. Raises KafkaException."""
+    admin = AdminClient({"bootstrap.servers": kafka, "log_level": 0})
+    admin.create_partitions([NewPartitions(topic, 13)])[topic].result()
+
+
+def _remove_records(kafka: str, topic: str) -> None:
+    """All that is there, as a retention too short would (blocking). Raises KafkaException."""
+    admin = AdminClient({"bootstrap.servers": kafka, "log_level": 0})
+    ends = [TopicPartition(*place, end) for place, (_, end) in bounds(kafka, topic).items()]
+    for removed in admin.delete_records(ends).values():
+        removed.result()
 
 
 async def put_back(scene: Scene) -> float:

@@ -37,6 +37,8 @@ class Scene:
     probes: int = 0
     troubles: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    beside: dict[str, list[tuple[bytes | None, bytes | None]]] = field(default_factory=dict)
+    """Events topic → records that were put there by hand and count, though no journal knows of them."""
 
     @property
     def supervisor(self) -> Supervisor:
