@@ -69,11 +69,20 @@ class Hearing(ConsumerRebalanceListener):  # type: ignore[misc]
         self._next: dict[TopicPartition, int] = {}
         self._stopping = False
         self._joined = False
+        self._joins_twice = False
+        self._joined_twice: AIOKafkaConsumer | None = None
         self._find_consumer: Callable[[], AIOKafkaConsumer | None] = lambda: None
 
-    def attach(self, find_consumer: Callable[[], AIOKafkaConsumer | None]) -> None:
-        """Tell where the live consumer is found."""
+    def attach(self, find_consumer: Callable[[], AIOKafkaConsumer | None], *, joins_twice: bool) -> None:
+        """Tell where the live consumer is found.
+
+        `joins_twice` must be set when the member has a lasting name. Kafka takes such a member back without sharing out
+        anew: it gets what its former self had, however its topics have changed since, and is not told that it is the
+        one who shares out and watches the topics (KIP-814, which aiokafka does not know). It is told when it asks
+        again. Whoever does not share out changes nothing by asking.
+        """
         self._find_consumer = find_consumer
+        self._joins_twice = joins_twice
 
     async def on_partitions_revoked(self, revoked: Sequence[TopicPartition]) -> None:
         """Only forgets; correctness rests on what the listener stores with its data."""
@@ -86,6 +95,11 @@ class Hearing(ConsumerRebalanceListener):  # type: ignore[misc]
     async def on_partitions_assigned(self, assigned: Sequence[TopicPartition]) -> None:
         self._joined = True
         self.progressed_at = time.monotonic()
+        consumer = self._find_consumer()
+        if self._joins_twice and consumer is not None and consumer is not self._joined_twice:
+            self._joined_twice = consumer
+            # There is no public way: a new subscription to the same topics ends the fetching of 0.14 with an error.
+            consumer._coordinator.request_rejoin()  # noqa: SLF001
 
     def stop(self) -> None:
         """Give up waiting for trouble to pass; the batch in hand may still finish."""
@@ -290,5 +304,5 @@ def listen(
         if consumer is not None:
             await hearing.hear(records, consumer)
 
-    hearing.attach(lambda: subscriber.consumer)
+    hearing.attach(lambda: subscriber.consumer, joins_twice=instance is not None)
     subscriber(hear, parser=_keep_raw, decoder=_hand_over_raw)

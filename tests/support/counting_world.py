@@ -127,7 +127,7 @@ class Process:
         committer = BatchCommitter(COUNTER, store, world.loop, max_dead_letters_in_a_row=10_000)
         committer.ask_bounds_of(self._bounds)
         self.hearing = Hearing("tally", [TOPIC], committer, committer.begins)
-        self.hearing.attach(lambda: cast("AIOKafkaConsumer", self.consumer))
+        self.hearing.attach(lambda: cast("AIOKafkaConsumer", self.consumer), joins_twice=False)
         self.task: asyncio.Task[None] | None = None
 
     @property

@@ -23,10 +23,11 @@ class Telling:
         """It remembers nothing of partitions."""
 
 
-def broker_with(kafka: str, topic: str, group: str, listener: Telling) -> KafkaBroker:
+def broker_with(kafka: str, topic: str, group: str, listener: Telling, instance: str | None = None) -> KafkaBroker:
     """A broker that will listen as every service does."""
     broker = KafkaBroker(kafka, logger=None)
-    listen(broker, Hearing(group, [topic], listener), group_prefix="", batch_records=100, batch_wait_ms=20)
+    hearing = Hearing(group, [topic], listener)
+    listen(broker, hearing, group_prefix="", batch_records=100, batch_wait_ms=20, instance=instance)
     return broker
 
 

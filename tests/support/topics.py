@@ -9,14 +9,19 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord
 from tests.support.eventually import eventually
 
 
-async def write(kafka: str, topic: str, records: Sequence[tuple[bytes | None, Any]], **options: Any) -> None:
-    """Send (key, value) pairs one after another; a mapping is written as JSON, bytes and None as they are."""
+async def write(
+    kafka: str, topic: str, records: Sequence[tuple[bytes | None, Any]], partition: int | None = None, **options: Any
+) -> None:
+    """Send (key, value) pairs one after another; a mapping is written as JSON, bytes and None as they are.
+
+    `partition` is where all of them go; else their keys say it.
+    """
     producer = AIOKafkaProducer(bootstrap_servers=kafka, acks="all", **options)
     await producer.start()
     try:
         for key, value in records:
             raw = json.dumps(value).encode() if isinstance(value, dict) else value
-            await producer.send_and_wait(topic, raw, key=key)
+            await producer.send_and_wait(topic, raw, key=key, partition=partition)
     finally:
         await producer.stop()
 

@@ -177,7 +177,7 @@ async def test_an_empty_poll_is_nothing(scene: Scene) -> None:
 
 async def test_lag_counts_what_is_not_taken_yet(scene: Scene) -> None:
     assert await scene.hearing.lag() is None
-    scene.hearing.attach(lambda: cast("AIOKafkaConsumer", scene.consumer))
+    scene.hearing.attach(lambda: cast("AIOKafkaConsumer", scene.consumer), joins_twice=False)
     assert await scene.hearing.lag() is None
     await scene.hearing.on_partitions_assigned([A, B])
     scene.consumer.ends = {A: 8, B: 2}
@@ -189,7 +189,7 @@ async def test_lag_counts_what_is_not_taken_yet(scene: Scene) -> None:
 
 
 async def test_a_spare_member_has_nothing_to_take(scene: Scene) -> None:
-    scene.hearing.attach(lambda: cast("AIOKafkaConsumer", scene.consumer))
+    scene.hearing.attach(lambda: cast("AIOKafkaConsumer", scene.consumer), joins_twice=False)
     scene.consumer.assigned = set()
     await scene.hearing.on_partitions_assigned([])
     assert await scene.hearing.lag() == 0
