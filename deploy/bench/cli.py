@@ -28,6 +28,7 @@ BENCHES = {
     "rebuild": ("deploy.bench.rebuild", 1_000_000, 1),
     "start": ("deploy.bench.start", 1, 2),
     "scale": ("deploy.bench.scale", 150_000, 3),
+    "customer": ("deploy.bench.customer", 100_000, 3),
 }
 """Every bench: its module (the function has the same name), its usual number of events and of rounds."""
 

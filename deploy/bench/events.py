@@ -40,11 +40,11 @@ def responses(count: int, seed: int) -> Iterator[tuple[bytes, bytes]]:
         yield response(seed, number, FIRST_DAY + timedelta(seconds=number * STEP_S))
 
 
-def response(seed: int, number: int, recorded: datetime) -> tuple[bytes, bytes]:
-    """One event with 6 dimensions and 10 answers."""
+def response(seed: int, number: int, recorded: datetime, of: str | None = None) -> tuple[bytes, bytes]:
+    """One event with 6 dimensions and 10 answers, of this customer or of anybody."""
     chance = random.Random(seed * 1_000_003 + number)  # noqa: S311 - reproducible, not secret
     subject = uuid.UUID(int=chance.getrandbits(128)).hex
-    customer = f"{chance.randrange(50_000):032x}"
+    customer = of or f"{chance.randrange(50_000):032x}"
     said = recorded - timedelta(days=chance.uniform(1, 30)) if chance.random() < LATE_SHARE else recorded
     dims = {name: choice(values, chance) for name, values in DIMENSIONS.items()}
     answers: list[dict[str, Any]] = []

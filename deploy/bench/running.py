@@ -95,21 +95,29 @@ async def running(place: Ground, name: str, scale: Mapping[str, int]) -> AsyncIt
 class Asking:
     """One connection to a service, asking one question after another (blocking)."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, within_s: float = 300) -> None:
         place = urlsplit(url)
-        self._connection = http.client.HTTPConnection(place.hostname or "", place.port, timeout=300)
+        self._connection = http.client.HTTPConnection(place.hostname or "", place.port, timeout=within_s)
 
     def get(self, path: str, params: Mapping[str, str]) -> tuple[float, dict[str, Any]]:
         """Seconds until the whole answer was there, and the answer. Raises CannotContinue when it is a refusal."""
-        target = f"{path}?{urlencode(params)}"
+        return self._asked("GET", f"{path}?{urlencode(params)}", None, {})
+
+    def post(self, path: str, body: bytes | Mapping[str, Any], headers: Mapping[str, str]) -> tuple[float, Any]:
+        """The same for a command: bytes as they are, anything else as JSON."""
+        if isinstance(body, bytes):
+            return self._asked("POST", path, body, headers)
+        return self._asked("POST", path, json.dumps(body).encode(), {"content-type": "application/json", **headers})
+
+    def _asked(self, method: str, target: str, body: bytes | None, headers: Mapping[str, str]) -> tuple[float, Any]:
         began = time.perf_counter()
-        self._connection.request("GET", target)
+        self._connection.request(method, target, body, dict(headers))
         answer = self._connection.getresponse()
-        body = answer.read()
+        told = answer.read()
         taken = time.perf_counter() - began
-        if answer.status != 200:
-            raise CannotContinue(f"{target} was answered with {answer.status}: {body[:300]!r}.")
-        return taken, json.loads(body)
+        if answer.status >= 300:
+            raise CannotContinue(f"{target} was answered with {answer.status}: {told[:300]!r}.")
+        return taken, json.loads(told)
 
     def close(self) -> None:
         self._connection.close()

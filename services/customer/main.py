@@ -108,6 +108,9 @@ def build(settings: Settings) -> Service:
     return speaking.service(
         description="One file per customer: who they are, what they bought and signed, and every conversation.",
         routers=[
+            # Routes are tried in this order: those asked most come first.
+            customer_360.routes(ledger, desk),
+            search.routes(ledger, desk),
             register_customer.routes(ledger, desk, duplicates),
             log_interaction.routes(ledger),
             keep_contacts.routes(ledger, desk),
@@ -140,10 +143,8 @@ def build(settings: Settings) -> Service:
             keep_consents.routes(ledger, desk),
             consents.routes(ledger, desk),
             entry.routes(ledger, desk),
-            search.routes(ledger, desk),
             export.routes(ledger, desk),
             customer_file.routes(ledger, desk),
-            customer_360.routes(ledger, desk),
             timeline.routes(ledger),
             contacts.routes(ledger),
             cards.routes(ledger, desk),

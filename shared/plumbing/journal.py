@@ -27,7 +27,7 @@ from shared.plumbing.audit.chains import Chains, journal_content
 from shared.plumbing.clock import Clock
 from shared.plumbing.crashing import point
 from shared.plumbing.database import MAJORITY, SNAPSHOT, Client, Database, Document, Session
-from shared.plumbing.hiding import Hidden, close, hide, mark, open_documents
+from shared.plumbing.hiding import Hidden, Opened, close, hide, mark, open_documents
 from shared.plumbing.keyring import Keyring
 from shared.plumbing.sealing import BlindIndex
 
@@ -440,10 +440,14 @@ class Ledger:
         """What stands for these marks in a stored head."""
         return sorted({self.keyring.blind.tag(kind, value) for kind, value in marks})
 
+    async def open(self, documents: Iterable[tuple[str, Document]]) -> Opened:
+        """What is sealed in documents (with their collections) found by a view's query: one look for all their keys."""
+        return await open_documents(self.keyring, documents)
+
     async def read_heads(self, aggregate: Aggregate[S], documents: Sequence[Document]) -> list[Loaded[S]]:
         """States (without their parts) from documents found by a view's query."""
-        opened = await open_documents(self.keyring, [(aggregate.collection, document) for document in documents])
-        return [_head(aggregate, document, opened[aggregate.collection, document["_id"]], {}) for document in documents]
+        opened = await self.open([(aggregate.collection, document) for document in documents])
+        return [head_of(aggregate, document, opened) for document in documents]
 
     async def read_head(self, aggregate: Aggregate[S], document: Document) -> Loaded[S]:
         """A state (without its parts) from a document found by a view's query."""
@@ -452,8 +456,19 @@ class Ledger:
     async def read_parts(self, aggregate: Aggregate[Any], name: str, documents: Sequence[Document]) -> list[Part]:
         """Parts from documents found by a view's query."""
         collection, _ = aggregate.state.PARTS[name]
-        opened = await open_documents(self.keyring, [(collection, document) for document in documents])
-        return [_part(aggregate, name, document, opened[collection, document["_id"]]) for document in documents]
+        opened = await self.open([(collection, document) for document in documents])
+        return [part_of(aggregate, name, document, opened) for document in documents]
+
+
+def head_of(aggregate: Aggregate[S], document: Document, opened: Opened) -> Loaded[S]:
+    """A state (without its parts) from its document, which is among those that were opened."""
+    return _head(aggregate, document, opened[aggregate.collection, document["_id"]], {})
+
+
+def part_of(aggregate: Aggregate[Any], name: str, document: Document, opened: Opened) -> Part:
+    """A part from its document, which is among those that were opened."""
+    collection, _ = aggregate.state.PARTS[name]
+    return _part(aggregate, name, document, opened[collection, document["_id"]])
 
 
 def _any(queries: Sequence[Document]) -> Document:

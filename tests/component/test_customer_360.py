@@ -111,6 +111,32 @@ async def test_one_timeline_and_one_view_of_what_three_services_tell(three: Thre
     assert (wrong.status_code, wrong.json()["type"]) == (422, "/problems/page-unknown")
 
 
+@pytest.mark.policy("S2-15", "S1-17")
+async def test_the_view_tells_what_was_agreed_to_hoped_for_and_who_waits_to_hear_from_us(three: Three) -> None:
+    customer, _, _ = three
+    told = {"specversion": "1.0", "id": "a", "source": "shop", "time": "2026-01-05T10:00:00Z"}
+    data = {"customer": "a", "company": "a公司", "lawful_basis": "contract", "grade": "A"}
+    event = {**told, "type": "customer.registered", "data": data}
+    sent = await customer.client.post("/v1/intake", json=event, headers=CLOUD)
+    assert sent.json()["receipts"][0]["outcome"] == "accepted"
+    found = await customer.client.get("/v1/customers/by-external-id", params={"source": "shop", "id": "a"})
+    path = f"/v1/customers/{found.json()['customerId']}"
+    agreed = {"purposes": ["survey"], "textVersion": "n-1", "evidence": "签字"}
+    assert (await customer.client.post(f"{path}/consents", json=agreed)).status_code == 201
+    hoped = {"title": "换新", "stage": "identified", "amount": 100, "expectedClose": "2030-01-01"}
+    assert (await customer.client.post(f"{path}/opportunities", json=hoped)).status_code == 201
+    view = (await customer.client.get(f"{path}/360")).json()
+    (consent,), (chance,) = view["consents"], view["opportunities"]
+    assert (consent["purpose"], consent["status"], consent["textVersion"]) == ("survey", "given", "n-1")
+    assert (chance["title"], chance["status"], chance["amount"]) == ("换新", "open", 100)
+    assert [(one["code"], one["about"]) for one in view["risk"]["reasons"]] == [
+        ("contact_overdue", [found.json()["customerId"]])
+    ]
+    talk = {"kind": "call", "note": "好"}
+    assert (await customer.client.post(f"{path}/interactions", json=talk)).status_code == 201
+    assert (await customer.client.get(f"{path}/360")).json()["risk"]["reasons"] == []
+
+
 async def test_what_was_told_of_a_merged_file_is_told_of_the_survivor(three: Three) -> None:
     customer, survey, _ = three
     told = {"specversion": "1.0", "source": "shop", "time": "2026-03-01T10:00:00Z", "type": "customer.registered"}

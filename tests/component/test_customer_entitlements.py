@@ -64,6 +64,8 @@ async def test_who_buys_again_has_a_discount_that_is_used_once_and_goes_with_its
     left = (await customer.client.get(place)).json()
     assert [one["status"] for one in left] == ["revoked", "used"]
     assert left[1]["usedFor"] == "S-2026-17"
+    view = (await customer.client.get(f"/v1/customers/{file['customerId']}/360")).json()
+    assert view["entitlements"] == left
     stored = str(await customer.service.database["entitlements"].find().to_list())
     assert "S-2026-17" not in stored + str(await journal.find().to_list())
 

@@ -81,6 +81,8 @@ async def test_a_gift_is_asked_for_decided_once_and_handed_over(customer: Runnin
         assert json.loads(record["event"])["partitionkey"] in (who, record["subject"])
 
     file = f"/v1/customers/{who}"
+    (shown,) = (await customer.client.get(f"{file}/360")).json()["spendings"]
+    assert (shown["kind"], shown["status"], shown["amount"], shown["spent"]) == ("gift", "settled", 60_000, 55_000)
     assert (await customer.client.get(f"{file}/personal-data")).json()["requests"][0]["note"] == "中秋礼盒"
     assert (await post(customer, f"{file}/erasure", {}))[0] == 200
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from deploy.bench import intake, latency, query, rebuild, scale, start
+from deploy.bench import customer, intake, latency, query, rebuild, scale, start
 from deploy.bench.ground import Ground
 from deploy.bench.page import section
 from deploy.bench.report import Report
@@ -37,6 +37,14 @@ async def test_query_asks_every_metric_in_every_form_and_group_finds_the_same_co
     assert list(told["peers"]) == ["$group over raw facts, 400", "Manyi, 40 facts", "$group over raw facts, 40"]
     assert set(told["ratios"]) == set(told["peers"])
     assert all(figure > 0 for figure in told["ours"].values())
+
+
+async def test_customer_finds_everybody_it_took_in_and_every_copy(place: Ground) -> None:
+    told = shown(await customer.measure(place, seed=3, events=200, rounds=1, questions=10, rows=20))
+    assert told["facts"]["customers"] == 204
+    assert told["facts"]["pairs_found"] == told["facts"]["planted"] == 4
+    assert set(told["peers"]) >= {"search by code", "search by phone", "search by part of a name"}
+    assert all(figure > 0 for figures in told["peers"].values() for figure in figures.values())
 
 
 async def test_latency_sees_every_probe_in_the_metric_and_on_the_stream(place: Ground) -> None:

@@ -16,6 +16,7 @@ POINTS = {
     "detractor": 20,
     "score_drop": 15,
     "order_gap": 15,
+    "contact_overdue": 10,
     "contract_ends": 10,
 }
 WEIGHTS = Weights(POINTS, score_drop=10, order_gap=2, contract_ends=timedelta(days=90), version="v")
@@ -66,7 +67,8 @@ def test_every_sign_names_what_shows_it_and_the_sum_is_bounded() -> None:
         response("r3", -5, csat=4),
     ]
     orders = [bought("p1", 40), bought("p2", 30), bought("p3", 25), bought("void", 1, cancelled=True)]
-    seen = Seen(cases(heard), responses(heard), orders, [signed("soon", 89), signed("late", 91), signed("open", None)])
+    contracts = [signed("soon", 89), signed("late", 91), signed("open", None)]
+    seen = Seen(cases(heard), responses(heard), orders, contracts, unheard="i-9")
     found = reasons(seen, WEIGHTS, NOW)
     assert {one.code: one.about for one in found} == {
         "open_complaint": ("c:1",),
@@ -74,9 +76,10 @@ def test_every_sign_names_what_shows_it_and_the_sum_is_bounded() -> None:
         "detractor": ("r2:1",),
         "score_drop": ("r2:1", "r1:1"),
         "order_gap": ("p3",),
+        "contact_overdue": ("i-9",),
         "contract_ends": ("soon",),
     }
-    assert [one.points for one in found] == [25, 20, 15, 15, 15, 10]
+    assert [one.points for one in found] == [25, 20, 15, 15, 15, 10, 10]
     assert score(found) == 100
     assert score([*found, *found]) == 100
 

@@ -54,12 +54,15 @@ class Reason:
 
 @dataclass(frozen=True)
 class Seen:
-    """What is looked at: cases, responses (the last first), and what was bought and signed."""
+    """What is looked at: cases, responses (the last first), what was bought and signed, and who should have been spoken
+    with: `unheard` names the last conversation, or else the file, of a customer whom nobody contacted in time (S1-17).
+    """
 
     cases: Sequence[CaseTold] = ()
     responses: Sequence[Told] = ()
     purchases: Sequence[tuple[str, Purchase]] = ()
     contracts: Sequence[tuple[str, Contract]] = ()
+    unheard: str | None = None
 
 
 def reasons(seen: Seen, weights: Weights, now: datetime) -> list[Reason]:
@@ -69,6 +72,7 @@ def reasons(seen: Seen, weights: Weights, now: datetime) -> list[Reason]:
         "deadline_breached": [event for one in seen.cases if one.open for event in one.breached],
         "detractor": _detractor(seen.responses),
         "score_drop": _drop(seen.responses, weights.score_drop),
+        "contact_overdue": [] if seen.unheard is None else [seen.unheard],
         "order_gap": _gap(seen.purchases, weights.order_gap, now),
         "contract_ends": [
             name for name, one in seen.contracts if one.ends_at and now <= one.ends_at < now + weights.contract_ends

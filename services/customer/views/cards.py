@@ -75,7 +75,7 @@ def routes(ledger: Ledger, desk: Desk) -> APIRouter:
     )
     async def contact_card(customer_id: Code, contact_id: Code, permit: Reading) -> PdfResponse:
         sides = await all_sides(ledger, customer_id, permit)
-        people = {one["contactId"]: one for one in sides.shown()["contacts"]}
+        people = {one["contactId"]: one for one in sides.shown(desk.clock.now())["contacts"]}
         if contact_id not in people:
             raise ContactUnknown(f"customer {customer_id} has no contact {contact_id}; list them with GET …/contacts")
         return _card(desk, _file(desk, sides), people[contact_id])
@@ -132,7 +132,7 @@ def _key_card(desk: Desk, sides: Sides) -> PdfResponse:
 
     people = [
         (*(one.get(field, "") for field in ("name", "post", "phone", "email")), " ".join(one["productLines"]))
-        for one in sides.shown()["contacts"]
+        for one in sides.shown(desk.clock.now())["contacts"]
     ]
     orders = [
         (day(one.occurred_at), one.product_line or "", f"{one.amount:,} {one.currency}")
@@ -140,8 +140,13 @@ def _key_card(desk: Desk, sides: Sides) -> PdfResponse:
         if isinstance(one, Purchase) and not one.void
     ]
     contracts = [
-        (name, day(one.starts_at), "" if one.ends_at is None else day(one.ends_at), one.product_line or "")
-        for name, one in sides.parts["contracts"]
+        (
+            str(stored["_id"]),
+            day(one.starts_at),
+            "" if one.ends_at is None else day(one.ends_at),
+            one.product_line or "",
+        )
+        for stored, one in sides.parts["contracts"]
         if isinstance(one, Contract)
     ]
     waiting = [(day(one.opened_at), one.kind, one.category or "", one.status) for one in cases(sides.told) if one.open]

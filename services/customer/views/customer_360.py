@@ -5,12 +5,15 @@ from datetime import datetime
 from typing import Any
 
 from fastapi import APIRouter
+from fastapi.responses import JSONResponse
 
 from services.customer.desk import Desk
+from services.customer.model.cadence import Cadence
 from services.customer.model.customer import Customer
 from services.customer.model.heard import CaseTold, Told, cases, responses
 from services.customer.model.parts import Contract, Purchase
 from services.customer.model.risk import Seen, Weights, reasons, score
+from services.customer.model.spending import Spending
 from services.customer.views.contacts import ShownContact
 from services.customer.views.customer_file import (
     MASKS,
@@ -22,11 +25,14 @@ from services.customer.views.customer_file import (
     ShownPurchase,
     as_file,
 )
-from services.customer.views.sides import Sides, all_sides
+from services.customer.views.entitlements import ShownEntitlement
+from services.customer.views.opportunities import ShownOpportunity
+from services.customer.views.sides import ShownConsent, Sides, all_sides
 from services.customer.views.visits import VISIT_MASKS, ShownVisit, as_visit
 from shared.contracts.envelope import Code, Moment
 from shared.contracts.survey import Answer
 from shared.plumbing.journal import Ledger
+from shared.policy.calendar.business import CalendarYearUnknown
 from shared.policy.permission.masking import masked
 
 SHOWN_RESPONSES = 5
@@ -96,6 +102,20 @@ class Cases(Shown):
     over: list[ShownCase]
 
 
+class ShownSpending(Shown):
+    """A gift, an expense or procurement that was asked for because of the customer, in minor currency units."""
+
+    request_id: str
+    kind: str
+    status: str
+    amount: int
+    currency: str
+    spent: int | None = None
+    occasion: str | None = None
+    visit_id: str | None = None
+    submitted_at: Moment
+
+
 class Customer360(Shown):
     """A customer as seen from all sides. What happened is told from the latest on."""
 
@@ -104,7 +124,11 @@ class Customer360(Shown):
     purchases: list[ShownPurchase]
     contracts: list[ShownContract]
     interactions: list[LoggedInteraction]
+    consents: list[ShownConsent]
+    entitlements: list[ShownEntitlement]
+    opportunities: list[ShownOpportunity]
     visits: list[ShownVisit]
+    spendings: list[ShownSpending]
     tasks: list[ShownTask]
     satisfaction: list[ShownResponse]
     cases: Cases
@@ -115,26 +139,41 @@ def routes(ledger: Ledger, desk: Desk) -> APIRouter:
     """GET /v1/customers/{customer_id}/360."""
     router = APIRouter(prefix="/v1/customers", tags=["customers"])
 
-    @router.get("/{customer_id}/360", response_model_exclude_none=True, summary="A customer from all sides")
-    async def customer_360(customer_id: Code, permit: Reading) -> Customer360:
-        sides = await all_sides(ledger, customer_id, permit)
-        return Customer360.model_validate(
-            {
-                "file": masked(as_file(desk, sides.loaded), MASKS, sides.fields),
-                **sides.shown(),
-                "visits": [masked(as_visit(one), VISIT_MASKS, sides.fields) for one in sides.visits],
-                "tasks": _tasks(sides.loaded.state, desk.clock.now()),
-                "satisfaction": [_response(one) for one in responses(sides.told)[:SHOWN_RESPONSES]],
-                "cases": _cases(cases(sides.told)),
-                "risk": _risk(desk, sides),
-            }
-        )
+    @router.get(
+        "/{customer_id}/360",
+        response_model=Customer360,
+        response_model_exclude_none=True,
+        summary="A customer from all sides",
+    )
+    async def customer_360(customer_id: Code, permit: Reading) -> JSONResponse:
+        sides, now = await all_sides(ledger, customer_id, permit), desk.clock.now()
+        view = {
+            "file": masked(as_file(desk, sides.loaded), MASKS, sides.fields),
+            **sides.shown(now),
+            "visits": [masked(as_visit(one), VISIT_MASKS, sides.fields) for one in sides.visits],
+            "spendings": [_json(_spending(one.state)) for one in sides.spendings if one.state is not None],
+            "tasks": [_json(one) for one in _tasks(sides.loaded.state, now)],
+            "satisfaction": [_json(_response(one)) for one in responses(sides.told)[:SHOWN_RESPONSES]],
+            "cases": _json(_cases(cases(sides.told))),
+            "risk": _json(_risk(desk, sides, now)),
+        }
+        # Every section was checked when it was made: the whole is not checked once more.
+        return JSONResponse(view)
 
     return router
 
 
-def _response(one: Told) -> dict[str, Any]:
-    return {**one.data, "at": one.at}
+def _json(shown: Shown) -> dict[str, Any]:
+    return shown.model_dump(mode="json", by_alias=True, exclude_none=True)
+
+
+def _response(one: Told) -> ShownResponse:
+    return ShownResponse.model_validate({**one.data, "at": one.at})
+
+
+def _spending(one: Spending) -> ShownSpending:
+    asked = {"status": one.status, "submitted_at": one.approval.submitted_at}
+    return ShownSpending.model_validate({**dict(one), **asked}, from_attributes=False)
 
 
 def _cases(found: Sequence[CaseTold]) -> Cases:
@@ -156,15 +195,30 @@ def _tasks(state: Customer | None, now: datetime) -> list[ShownTask]:
     return sorted(found, key=lambda one: (one.due_at, one.task_id))
 
 
-def _risk(desk: Desk, sides: Sides) -> Risk:
-    now = desk.clock.now()
+def _risk(desk: Desk, sides: Sides, now: datetime) -> Risk:
     weights = Weights.of(desk.policies, desk.day(now))
     seen = Seen(
         cases(sides.told),
         responses(sides.told),
-        [(name, part) for name, part in sides.parts["purchases"] if isinstance(part, Purchase)],
-        [(name, part) for name, part in sides.parts["contracts"] if isinstance(part, Contract)],
+        [(stored["_id"], part) for stored, part in sides.parts["purchases"] if isinstance(part, Purchase)],
+        [(stored["_id"], part) for stored, part in sides.parts["contracts"] if isinstance(part, Contract)],
+        _unheard(desk, sides, now),
     )
     found = reasons(seen, weights, now)
     signs = [ShownReason(code=one.code, points=one.points, about=list(one.about)) for one in found]
     return Risk(points=score(found), reasons=signs, policy_version=weights.version)
+
+
+def _unheard(desk: Desk, sides: Sides, now: datetime) -> str | None:
+    """The last conversation, or else the file, where the customer's grade asks for a contact that is overdue (S1-17).
+
+    Nothing is overdue by a calendar that nobody has announced.
+    """
+    state = sides.loaded.state
+    try:
+        due = None if state is None else Cadence.of(desk.policies, desk.day(now)).due(state)
+    except CalendarYearUnknown:
+        return None
+    if state is None or due is None or due.at > now:
+        return None
+    return next((str(stored["_id"]) for stored, _ in sides.parts["interactions"]), state.customer_id)

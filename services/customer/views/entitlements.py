@@ -1,5 +1,6 @@
 """What a customer is entitled to, and what became of it (S3-16, S3-21)."""
 
+from datetime import datetime
 from typing import Any
 
 from fastapi import APIRouter
@@ -37,7 +38,14 @@ def as_entitlement(desk: Desk, entitlement_id: str, loaded: Loaded[Customer]) ->
     """One of a file as JSON."""
     if loaded.state is None:
         raise ValueError("a rule that answered has a file")
-    return _shown(desk, entitlement_id, loaded.state.entitlements[entitlement_id])
+    return entitlement(entitlement_id, loaded.state.entitlements[entitlement_id], desk.clock.now())
+
+
+def entitlement(entitlement_id: str, part: Entitlement, now: datetime) -> dict[str, Any]:
+    """One as JSON, with what it is worth now."""
+    told = part.model_dump(exclude={"revoked_at"})
+    shown = ShownEntitlement(entitlement_id=entitlement_id, status=part.status(now), **told)
+    return shown.model_dump(mode="json", by_alias=True, exclude_none=True)
 
 
 def routes(ledger: Ledger, desk: Desk) -> APIRouter:
@@ -56,18 +64,12 @@ def routes(ledger: Ledger, desk: Desk) -> APIRouter:
         documents = await cursor.sort("granted_at", DESCENDING).limit(200).to_list()
         parts = await ledger.read_parts(STORED, "entitlements", documents)
         return [
-            masked(_shown(desk, document["_id"], part), ENTITLEMENT_MASKS, fields)
+            masked(entitlement(document["_id"], part, desk.clock.now()), ENTITLEMENT_MASKS, fields)
             for document, part in zip(documents, parts, strict=True)
             if isinstance(part, Entitlement)
         ]
 
     return router
-
-
-def _shown(desk: Desk, entitlement_id: str, part: Entitlement) -> dict[str, Any]:
-    told = part.model_dump(exclude={"revoked_at"})
-    shown = ShownEntitlement(entitlement_id=entitlement_id, status=part.status(desk.clock.now()), **told)
-    return shown.model_dump(mode="json", by_alias=True, exclude_none=True)
 
 
 async def prepare(ledger: Ledger) -> None:
