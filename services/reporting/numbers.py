@@ -95,7 +95,7 @@ async def _from_cells(moment: Moment, question: Question, cut: Cut, ranges: Mapp
         cut,
         min(start for start, _ in ranges.values())[:7],
         max(end for _, end in ranges.values())[:7],
-        days=not all(start.endswith(("-00", "-01")) and end.endswith(("-99", "-01")) for start, end in ranges.values()),
+        [day[5:7] + day[8:] for range_ in ranges.values() for day in single_days(range_)],
     )
     matches = _matcher(cut, question.filters)
     sums: dict[Values, dict[str, Tally]] = {}
@@ -119,12 +119,24 @@ async def _add_cells(
         if found is None:
             found = sums[cell.values] = {word: {} for word in ranges}
         for word, (start, end) in ranges.items():
-            if start <= f"{cell.month}-01" and f"{cell.month}-99" < end:
-                _add(found[word], cell.total, sign)
-                continue
-            for day, amounts in cell.days.items():
-                if start <= f"{cell.month}-{day}" < end:
+            for month, amounts in cell.months.items():
+                if _whole(month, start, end):
                     _add(found[word], amounts, sign)
+            for day, amounts in cell.days.items():
+                if start <= day < end and not _whole(day[:7], start, end):
+                    _add(found[word], amounts, sign)
+
+
+def _whole(month: str, start: str, end: str) -> bool:
+    return start <= f"{month}-01" and f"{month}-99" < end
+
+
+def single_days(range_: Range) -> list[str]:
+    """Days that lie in a range while the whole of their month does not; some of them may be in no calendar."""
+    start, end = range_
+    broken = {bound[:7] for bound in range_ if bound[8:] not in ("00", "01", "99")}
+    days = [f"{month}-{day:02}" for month in sorted(broken) for day in range(1, 32)]
+    return [day for day in days if start <= day < end]
 
 
 async def _from_facts(

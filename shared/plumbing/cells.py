@@ -1,10 +1,12 @@
 """Cells: counted sums by cut, month and day, and what a fact adds to them.
 
-A cell document holds, for one projection, cut, month, shard and set of values, the month's sums (`m`) and each day's
-(`d`), by family and name. A batch writes to one shard, named after the first partition that it moves: so no two
-consumers write one document, and what many partitions say about one day is one sum. Which shard a sum stands in is
-chance; only sums over all shards mean anything.
-`live` cells say what is known now; `dated` ones, with the day of recording, take the later part away again.
+A cell document holds, for one projection, cut, shard and set of values, by family the sums of months (`m`) and of
+days (`d`), by name. Who counts writes to one shard, named after the first of its partitions: so no two consumers write
+one document, and what many partitions say about one day is one sum. Which shard a sum stands in is chance; only sums
+over all shards mean anything.
+`live` cells, of one month each, say what is known now. `dated` ones take the later part away again: of one year each,
+once by the day of recording and once by its month, so that what was recorded after a day is what was recorded on the
+later days of its month and in the later months.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -18,7 +20,7 @@ from shared.plumbing.projection import Entry, Fact, Family, Point
 from shared.plumbing.rows import Cut, Rows, Values
 
 Sums: TypeAlias = dict[str, int]
-"""Path inside a cell document (`m.family.name` or `d.23.family.name`) → sum."""
+"""Path inside a cell document (`family.m.07.name` or `family.d.0723.name`) → sum."""
 CellKey: TypeAlias = tuple[Cut, str, Values]
 """(cut, month as YYYY-MM, values in the order of the cut)."""
 
@@ -137,8 +139,9 @@ _Placed: TypeAlias = tuple[str, str, str | None]
 
 
 def _placed(family: str, name: str, bucket: str) -> _Placed:
-    day_path = f"d.{bucket[8:]}.{family}.{name}" if len(bucket) == 10 else None
-    return bucket[:7], f"m.{family}.{name}", day_path
+    month = bucket[5:7]
+    day_path = f"{family}.d.{month}{bucket[8:]}.{name}" if len(bucket) == 10 else None
+    return bucket[:7], f"{family}.m.{month}.{name}", day_path
 
 
 def _all_placed(family: str, points: Iterable[Point]) -> list[tuple[_Placed, int]]:
@@ -161,10 +164,14 @@ def live_key(projection: str, key: CellKey, shard: str) -> str:
     return f"{projection}|{','.join(cut)}|{month}|{shard}|{values_text(values)}"
 
 
-def dated_key(projection: str, key: CellKey, shard: str, recorded: str) -> str:
-    """`projection|cut|recorded day|month|shard|values`: what was recorded after a day stands together."""
+def dated_keys(projection: str, key: CellKey, shard: str, day: str) -> tuple[str, str]:
+    """`projection|cut|recorded|year|shard|values`, once with the day of recording, once with its month (`M2026-05`).
+
+    What was recorded later in the same month stands together, and so does what was recorded in later months.
+    """
     cut, month, values = key
-    return f"{projection}|{','.join(cut)}|{recorded}|{month}|{shard}|{values_text(values)}"
+    before, after = f"{projection}|{','.join(cut)}|", f"|{month[:4]}|{shard}|{values_text(values)}"
+    return f"{before}{day}{after}", f"{before}M{day[:7]}{after}"
 
 
 def merge(into: dict[str, Sums], key: str, sums: Sums) -> None:

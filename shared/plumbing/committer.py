@@ -144,8 +144,9 @@ class BatchCommitter:
         pages = await self._store.pages(wanted(self._counter, handed))
         to_open = waiting(pages)
         parked = await self._store.parked(to_open) if to_open else {}
-        # Whoever moves a partition's cursor is alone in doing so, and so it is alone in that partition's shard.
-        shard = place_name(min(in_hand))
+        # One shard as long as our partitions are the same. Should another have claimed its partition meanwhile, the two
+        # transactions conflict and one of them is tried again; no sum goes wrong by it.
+        shard = place_name(min(self._cursors))
         outcome = Plan(self._counter, pages, parked, self._clock.now(), shard).work(handed)
         moves = {
             place: Move(

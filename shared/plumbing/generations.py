@@ -7,6 +7,7 @@ is never behind what was seen already, live counting stands still while the last
 """
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Callable, Mapping
 from collections.abc import Collection as Some
@@ -15,16 +16,21 @@ from datetime import datetime, timedelta
 
 from aiokafka import TopicPartition
 from pymongo import ReturnDocument, UpdateOne
+from pymongo.errors import DuplicateKeyError
 from pymongo.read_concern import ReadConcern
 
 from shared.plumbing.crashing import point
 from shared.plumbing.database import MAJORITY, SNAPSHOT, Database, Document, Session
 from shared.plumbing.store_documents import collection_name, cursors_from, place_name
+from shared.plumbing.telemetry import logger
 
 FIRST = 1
+FORMAT = 2
+"""Of what a counter stores. One that stands in another (1 before 2026-11-24: dated cells by day alone) is left."""
 HOLD_S = 3.0
 """Longest standstill of live counting for a swap; a builder that takes longer tries again."""
 LOOK_AGAIN_S = 0.02
+log = logger("generations")
 RETIRED_FOR = timedelta(minutes=10)
 """How long a former generation is kept: twice as long as a moment opened on it may last."""
 
@@ -45,6 +51,8 @@ class Standing:
     """Whether live counting stands still for the swap."""
     retired: Mapping[str, datetime] = field(default_factory=dict)
     """Number (as text) of each that no longer answers and is not yet dropped → since when."""
+    formats: Mapping[str, int] = field(default_factory=dict)
+    """Number (as text) → the format it is stored in; 1 where nothing is said."""
 
 
 class Generations:
@@ -64,6 +72,33 @@ class Generations:
         kept = self._kept if session is None else self._database["generations"]
         document = await kept.find_one({"_id": self._set}, session=session) or {}
         return Standing(**{name: document[name] for name in Standing.__dataclass_fields__ if name in document})
+
+    async def conform(self, number: int | None) -> None:
+        """See that a generation (None: the live one) is stored in our format; run before it is counted into.
+
+        One that has counted by another format can neither be read nor gone on with: an empty one takes its place, and
+        counting begins anew from the first event. Until it is through, answers are provisional and say how far behind.
+        """
+        while True:
+            document = await self._kept.find_one({"_id": self._set}) or {}
+            live = document.get("live", FIRST)
+            ours = live if number is None else number
+            if document.get("formats", {}).get(str(ours)) == FORMAT:
+                return
+            cursors = self._database[collection_name(self.prefix(ours), "cursors")]
+            if await cursors.find_one({"next": {"$gt": 0}}) is None:
+                await self._change({"$set": {f"formats.{ours}": FORMAT}}, upsert=True)
+                return
+            following = document.get("last", FIRST) + 1
+            left = {"live": following, "last": following, f"formats.{following}": FORMAT}
+            now = (await self._database.command("hello"))["localTime"]
+            with contextlib.suppress(DuplicateKeyError):  # somebody was faster: look again
+                await self._kept.update_one(
+                    {"_id": self._set, "live": document.get("live"), "last": document.get("last")},
+                    {"$set": {**left, f"retired.{ours}": now}},
+                    upsert=True,
+                )
+                log.warning("stored by another version: counting anew from the first event", set=self._set, left=ours)
 
     async def building(self, number: int, session: Session | None = None) -> Standing:
         """As it is, while this is the generation being built. Raises Overtaken."""
@@ -164,7 +199,7 @@ class Generations:
         for number, since in (await self.standing()).retired.items():
             if since + RETIRED_FOR < now:
                 await self._drop({int(number)}.__contains__)
-                await self._change({"$unset": {f"retired.{number}": ""}})
+                await self._change({"$unset": {f"retired.{number}": "", f"formats.{number}": ""}})
 
     async def _end_building(self, unfinished: Standing) -> None:
         """End transactions that a builder left open when it died; dropping its collections would wait for them."""
@@ -186,8 +221,8 @@ class Generations:
             [UpdateOne({"_id": place_name(place)}, step, upsert=True) for place in sorted(places)], session=session
         )
 
-    async def _change(self, update: Document, session: Session | None = None) -> None:
-        await self._database["generations"].update_one({"_id": self._set}, update, session=session)
+    async def _change(self, update: Document, session: Session | None = None, *, upsert: bool = False) -> None:
+        await self._database["generations"].update_one({"_id": self._set}, update, upsert=upsert, session=session)
 
     async def _drop(self, wanted: Callable[[int], bool]) -> None:
         for name in await self._database.list_collection_names():

@@ -11,7 +11,7 @@ from datetime import datetime
 
 from aiokafka import TopicPartition
 
-from shared.plumbing.cells import Contributions, dated_key, live_key, merge, without_zeros
+from shared.plumbing.cells import Contributions, dated_keys, live_key, merge, without_zeros
 from shared.plumbing.counting import Counter, Handed
 from shared.plumbing.projection import Fact, Heard, Projection, Unfit, local_day
 from shared.plumbing.reading import Letter, Unreadable
@@ -214,7 +214,8 @@ class Plan:
                 self._count(opened.projection, opened)
         for (projection, day), added in self._added.items():
             for key, sums in added.cells().items():
-                merge(writes.dated, dated_key(projection, key, self._shard, day), sums)
+                for dated in dated_keys(projection, key, self._shard, day):
+                    merge(writes.dated, dated, sums)
                 merge(writes.live, live_key(projection, key, self._shard), sums)
         writes.dated = without_zeros(writes.dated)
         writes.live = without_zeros(writes.live)

@@ -55,17 +55,19 @@ class MongoMoment:
         )
         async for document in found:
             _, _, month, _, values = document["_id"].split("|", 4)
-            yield _cell(month, values, document, wanted.family)
+            yield _cell(month[:4], values, document, wanted.family)
 
     async def dated(self, wanted: CellsWanted, after: str) -> AsyncIterator[Cell]:
-        prefix = f"{wanted.projection}|{','.join(wanted.cut)}"
-        found = self._of("dated").find(
-            {"_id": {"$gte": f"{prefix}|{after}}}", "$lt": f"{prefix}}}"}}, _sums(wanted), session=self._session
-        )
+        prefix = f"{wanted.projection}|{','.join(wanted.cut)}|"
+        later = [
+            {"_id": {"$gte": f"{prefix}{after}}}", "$lt": f"{prefix}{after[:7]}}}"}},
+            {"_id": {"$gte": f"{prefix}M{after[:7]}}}", "$lt": f"{prefix}M}}"}},
+        ]
+        found = self._of("dated").find({"$or": later}, _sums(wanted), session=self._session)
         async for document in found:
-            _, _, _, month, _, values = document["_id"].split("|", 5)
-            if wanted.first <= month <= wanted.last:
-                yield _cell(month, values, document, wanted.family)
+            _, _, _, year, _, values = document["_id"].split("|", 5)
+            if wanted.first[:4] <= year <= wanted.last[:4]:
+                yield _cell(year, values, document, wanted.family)
 
     async def facts(self, projection: str, after: str, as_of: str | None) -> AsyncIterator[tuple[str, Fact]]:
         known: Document = {"_id": {"$gt": after}, "born": {"$ne": None}}
@@ -129,11 +131,14 @@ class MongoMoment:
 
 
 def _sums(wanted: CellsWanted) -> Document:
-    """Fields to read; days are left out where whole months will do."""
-    return {f"m.{wanted.family}": 1, "d": 1} if wanted.days else {f"m.{wanted.family}": 1}
+    """Fields to read."""
+    return {f"{wanted.family}.m": 1, **{f"{wanted.family}.d.{day}": 1 for day in wanted.days}}
 
 
-def _cell(month: str, values: str, document: Document, family: str) -> Cell:
-    total = document.get("m", {}).get(family, {})
-    days = {day: sums[family] for day, sums in document.get("d", {}).items() if family in sums}
-    return Cell(month, values_from(values), total, days)
+def _cell(year: str, values: str, document: Document, family: str) -> Cell:
+    sums = document.get(family, {})
+    return Cell(
+        values_from(values),
+        {f"{year}-{month}": amounts for month, amounts in sums.get("m", {}).items()},
+        {f"{year}-{day[:2]}-{day[2:]}": amounts for day, amounts in sums.get("d", {}).items()},
+    )

@@ -176,24 +176,26 @@ class Store(Protocol):
 
 @dataclass(frozen=True)
 class Cell:
-    """Sums of one shard in one month, of one family: the month's and those of its days (`23`), by name."""
+    """Sums of one shard and one family, by name: of whole months (`2026-05`) and of single days (`2026-05-23`)."""
 
-    month: str
     values: Values
-    total: Mapping[str, int]
+    months: Mapping[str, Mapping[str, int]]
     days: Mapping[str, Mapping[str, int]]
 
 
 @dataclass(frozen=True)
 class CellsWanted:
-    """Which cells: months from `first` to `last`, both included (YYYY-MM); `days`: also the sums of single days."""
+    """Which sums: of the months from `first` to `last`, both included (YYYY-MM), and of `days` (MMDD of any year).
+
+    What is not wanted may come all the same.
+    """
 
     projection: str
     family: str
     cut: Cut
     first: str
     last: str
-    days: bool
+    days: Collection[str] = ()
 
 
 class Moment(Protocol):

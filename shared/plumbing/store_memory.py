@@ -123,15 +123,15 @@ class _MemoryMoment:
         for key, sums in self._store.live.items():
             name, cut, month, _, values = key.split("|", 4)
             if (name, cut) == (wanted.projection, ",".join(wanted.cut)) and wanted.first <= month <= wanted.last:
-                yield _cell(month, values, sums, wanted.family)
+                yield _cell(month[:4], values, sums, wanted)
 
     async def dated(self, wanted: CellsWanted, after: str) -> AsyncIterator[Cell]:
         for key, sums in self._store.dated.items():
-            name, cut, recorded, month, _, values = key.split("|", 5)
-            if (name, cut) != (wanted.projection, ",".join(wanted.cut)) or recorded <= after:
+            name, cut, recorded, year, _, values = key.split("|", 5)
+            if (name, cut) != (wanted.projection, ",".join(wanted.cut)):
                 continue
-            if wanted.first <= month <= wanted.last:
-                yield _cell(month, values, sums, wanted.family)
+            if recorded > f"M{after[:7]}" or (recorded > after and recorded.startswith(after[:7])):
+                yield _cell(year, values, sums, wanted)
 
     async def facts(self, projection: str, after: str, as_of: str | None) -> AsyncIterator[tuple[str, Fact]]:
         store = self._store
@@ -160,18 +160,18 @@ class _MemoryMoment:
             yield page, [change for change in changes if change.day > since]
 
 
-def _cell(month: str, values: str, sums: Sums, family: str) -> Cell:
-    total: dict[str, int] = {}
+def _cell(year: str, values: str, sums: Sums, wanted: CellsWanted) -> Cell:
+    months: dict[str, dict[str, int]] = {}
     days: dict[str, dict[str, int]] = {}
     for path, amount in sums.items():
-        level, _, rest = path.partition(".")
-        day = ""
-        if level == "d":
-            day, _, rest = rest.partition(".")
-        counted_by, _, name = rest.partition(".")
-        if counted_by == family:
-            (days.setdefault(day, {}) if level == "d" else total)[name] = amount
-    return Cell(month, values_from(values), total, days)
+        counted_by, level, bucket, name = path.split(".", 3)
+        if counted_by != wanted.family:
+            continue
+        if level == "m":
+            months.setdefault(f"{year}-{bucket}", {})[name] = amount
+        elif bucket in wanted.days:
+            days.setdefault(f"{year}-{bucket[:2]}-{bucket[2:]}", {})[name] = amount
+    return Cell(values_from(values), months, days)
 
 
 def _shown(cells: dict[str, Sums], shard: int) -> dict[str, Sums]:

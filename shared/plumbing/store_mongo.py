@@ -64,7 +64,8 @@ class MongoStore:
         self._claims = False
 
     async def prepare(self, shelves: Some[str]) -> None:
-        """Create the collections; a transaction would have to wait for it."""
+        """Create the collections, in which a transaction would fail; see that what stands there is of our format."""
+        await self._generations.conform(self._generation)
         self._name = await self._standing_name()
         present = set(await self._database.list_collection_names())
         wanted = [collection_name(self._name, part) for part in ("cursors", "changes", "cells", "dated", "parked")]

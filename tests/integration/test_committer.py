@@ -54,14 +54,16 @@ class World:
         clock = ManualClock(datetime(2026, 6, 1, tzinfo=UTC))
         return BatchCommitter(COUNTER, store or self.open_store(), clock, max_dead_letters_in_a_row=cap)
 
-    async def count(self, metric: str = "responses", as_of: str | None = None) -> float | None:
+    async def count(
+        self, metric: str = "responses", as_of: str | None = None, window: Window | None = None
+    ) -> float | None:
         """A number, which cells and facts must agree on."""
         asked = COUNTED.metrics[metric]
         projection = next(known for known in COUNTED.projections if known.name == asked.projection)
         values = []
         for exact in (False, True):
             async with self.shelves.moment() as moment:
-                question = Question(asked, Window(), as_of, exact=exact)
+                question = Question(asked, window or Window(), as_of, exact=exact)
                 values.append((await number(moment, projection, CUTS, question)).total.value)
         assert values[0] == values[1]
         return values[0]
@@ -115,6 +117,18 @@ async def test_what_lies_behind_the_cursor_is_dropped(world: World) -> None:
     assert await again.take(batch) == {SURVEYS: 5}
     assert await again.take(surveys(*[responded(teller, "r9")], start=5)) == {SURVEYS: 6}
     assert await world.count() == 6
+
+
+async def test_as_of_any_day_over_months_and_a_new_year(world: World) -> None:
+    days = ("2025-10-31", "2025-11-03", "2025-11-20", "2025-11-30", "2025-12-31", "2026-01-01", "2026-01-14")
+    teller = Teller()
+    told = [responded(teller, day, time=datetime.fromisoformat(f"{day}T04:00:00Z")) for day in days]
+    await world.committer().take(surveys(*told))
+    for as_of in (*days, "2025-10-30", "2025-11-10", "2025-12-01", "2026-02-01"):
+        assert await world.count(as_of=as_of) == sum(day <= as_of for day in days)
+        some = [day for day in days if "2025-11-10" <= day < "2026-01-14"]
+        window = Window("2025-11-10", "2026-01-14")
+        assert await world.count(as_of=as_of, window=window) == sum(day <= as_of for day in some)
 
 
 async def test_an_event_at_two_offsets_is_counted_once(world: World) -> None:

@@ -17,6 +17,8 @@ PARTITIONS = 2
 
 hours = st.integers(0, 120 * 24)
 """Since FIRST: about four months."""
+RECORDED = 312 * 24
+"""When recording begins, in such hours: in November, so that it goes on for months and into the next year."""
 
 
 def moment(hour: int) -> datetime:
@@ -138,8 +140,8 @@ def histories(draw: st.DrawFn) -> list[tuple[TopicPartition, dict[str, Any]]]:
             place = TopicPartition(topic, crc32(subject.encode()) % PARTITIONS)
             teller, told, recorded = Teller(zone=draw(st.sampled_from([None, "America/Sao_Paulo"]))), [], 0
             for time, said in draw(life):
-                recorded += draw(st.integers(0, 3)) * 12
-                told.append((place, teller.tell(subject, said, time=time, recorded=moment(3_000 + recorded))))
+                recorded += draw(st.sampled_from([0, 12, 24, 36, 20 * 24]))
+                told.append((place, teller.tell(subject, said, time=time, recorded=moment(RECORDED + recorded))))
             lives.append(told)
     order = draw(st.permutations([index for index, life in enumerate(lives) for _ in life]))
     return [lives[index].pop(0) for index in order]

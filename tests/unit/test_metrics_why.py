@@ -1,5 +1,6 @@
 """What the events between two days add is the difference of the two days' numbers."""
 
+from datetime import date
 from itertools import pairwise
 from typing import Any
 
@@ -15,7 +16,7 @@ from shared.plumbing.store_memory import MemoryStore
 from tests.support.histories import histories
 from tests.unit.test_projection_counting import COUNTED, CUT_ASKED, CUTS, WINDOWS, count_all, run
 
-DAYS = st.integers(0, 40).map(lambda days: f"2026-05-{days + 1:02}" if days < 31 else f"2026-06-{days - 30:02}")
+DAYS = st.dates(date(2026, 11, 7), date(2027, 4, 30)).map(date.isoformat)
 
 
 async def told_why(store: MemoryStore, earlier: Question, later: Question) -> tuple[Any, Any, list[Reason]]:
