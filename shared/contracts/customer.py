@@ -119,78 +119,113 @@ class ContractEnded(CustomerEvent):
     reason: Code | None = None
 
 
-class KeyChangeRequested(CustomerEvent):
+class KeyChangeEvent(CustomerEvent):
+    request_id: Code
+
+
+class KeyChangeRequested(KeyChangeEvent):
     """Somebody asks to change key fields (S2-19); the old values stay in force, the new ones in this service."""
 
     TYPE: ClassVar[str] = "manyi.customer.keychange.requested.v1"
-    request_id: Code
     fields: list[Code]
     steps: list[Code]
     requester: Code
     due_at: Moment | None = None
 
 
-class KeyChangeStepApproved(CustomerEvent):
+class KeyChangeStepApproved(KeyChangeEvent):
     """One step of the chain agreed."""
 
     TYPE: ClassVar[str] = "manyi.customer.keychange.stepapproved.v1"
-    request_id: Code
     step: int
     role: Code
     by: Code
 
 
-class KeyChangeDecided(CustomerEvent):
+class KeyChangeReturned(KeyChangeEvent):
+    """One step asks whoever asked for a correction; the reason stays in this service."""
+
+    TYPE: ClassVar[str] = "manyi.customer.keychange.returned.v1"
+    step: int
+    role: Code
+    by: Code
+
+
+class KeyChangeResubmitted(KeyChangeEvent):
+    """Corrected, it is decided on anew from the first step; no approval of the rounds before counts."""
+
+    TYPE: ClassVar[str] = "manyi.customer.keychange.resubmitted.v1"
+    fields: list[Code]
+    steps: list[Code]
+    due_at: Moment | None = None
+
+
+class KeyChangeDecided(KeyChangeEvent):
     """The request is approved, and the file changes; or it is rejected, withdrawn or lapsed."""
 
     TYPE: ClassVar[str] = "manyi.customer.keychange.decided.v1"
-    request_id: Code
     outcome: Code
 
 
-class KeyChangeEscalated(CustomerEvent):
+class KeyChangeEscalated(KeyChangeEvent):
     """Nobody decided in time, and the policy's role hears of it; the same people still have to decide."""
 
     TYPE: ClassVar[str] = "manyi.customer.keychange.escalated.v1"
-    request_id: Code
     step: int
     to: Code
 
 
-class MergeRequested(CustomerEvent):
+class MergeRequestEvent(CustomerEvent):
+    merge_id: Code
+
+
+class MergeRequested(MergeRequestEvent):
     """Somebody asks to make one file of two (S2-15); said on the one that would survive."""
 
     TYPE: ClassVar[str] = "manyi.customer.merge.requested.v1"
-    merge_id: Code
     merged_id: Code
     steps: list[Code]
     requester: Code
     due_at: Moment | None = None
 
 
-class MergeStepApproved(CustomerEvent):
+class MergeStepApproved(MergeRequestEvent):
     """One step of the chain agreed."""
 
     TYPE: ClassVar[str] = "manyi.customer.merge.stepapproved.v1"
-    merge_id: Code
     step: int
     role: Code
     by: Code
 
 
-class MergeDecided(CustomerEvent):
+class MergeReturned(MergeRequestEvent):
+    """One step asks whoever asked for a better reason; its own reason stays in this service."""
+
+    TYPE: ClassVar[str] = "manyi.customer.merge.returned.v1"
+    step: int
+    role: Code
+    by: Code
+
+
+class MergeResubmitted(MergeRequestEvent):
+    """Corrected, it is decided on anew from the first step; no approval of the rounds before counts."""
+
+    TYPE: ClassVar[str] = "manyi.customer.merge.resubmitted.v1"
+    steps: list[Code]
+    due_at: Moment | None = None
+
+
+class MergeDecided(MergeRequestEvent):
     """The request is approved, and the files are merged; or it is rejected, withdrawn or lapsed."""
 
     TYPE: ClassVar[str] = "manyi.customer.merge.decided.v1"
-    merge_id: Code
     outcome: Code
 
 
-class MergeEscalated(CustomerEvent):
+class MergeEscalated(MergeRequestEvent):
     """Nobody decided in time, and the policy's role hears of it; the same people still have to decide."""
 
     TYPE: ClassVar[str] = "manyi.customer.merge.escalated.v1"
-    merge_id: Code
     step: int
     to: Code
 
@@ -355,10 +390,14 @@ SAYS: tuple[type[Event], ...] = (
     ContractEnded,
     KeyChangeRequested,
     KeyChangeStepApproved,
+    KeyChangeReturned,
+    KeyChangeResubmitted,
     KeyChangeDecided,
     KeyChangeEscalated,
     MergeRequested,
     MergeStepApproved,
+    MergeReturned,
+    MergeResubmitted,
     MergeDecided,
     MergeEscalated,
     CustomersMerged,

@@ -59,6 +59,27 @@ class SpendingStepHandedOver(RequestEvent):
     until: Moment
 
 
+class SpendingReturned(RequestEvent):
+    """One step asks whoever asked for a correction; the reason stays in the service. Meanwhile it takes no budget."""
+
+    TYPE: ClassVar[str] = "manyi.request.returned.v1"
+    step: int
+    role: Code
+    by: Code
+    on_behalf_of: Code | None = None
+
+
+class SpendingResubmitted(RequestEvent):
+    """Corrected, it is decided on anew from the first step; no approval of the rounds before counts."""
+
+    TYPE: ClassVar[str] = "manyi.request.resubmitted.v1"
+    amount: Minor
+    currency: Currency
+    budget: Code | None = None
+    steps: list[Code]
+    due_at: Moment | None = None
+
+
 class SpendingDecided(RequestEvent):
     """The request is through: approved, rejected, withdrawn or lapsed; after an emergency ratified or a violation."""
 
@@ -111,6 +132,8 @@ SAYS: tuple[type[Event], ...] = (
     SpendingRequested,
     SpendingStepApproved,
     SpendingStepHandedOver,
+    SpendingReturned,
+    SpendingResubmitted,
     SpendingDecided,
     SpendingEscalated,
     GiftHandedOver,

@@ -70,7 +70,7 @@ def asked(amount: int, kind: said.Kind = "gift", policies: Policies = POLICIES) 
 
 def approved(amount: int = 50_000) -> Spending:
     state = asked(amount)
-    return after(state, decide(state, MANAGER, True, (0, 1), NOW, None))
+    return after(state, decide(state, MANAGER, "approve", (0, 1), NOW, None))
 
 
 @pytest.mark.policy("S0-40")
@@ -111,17 +111,17 @@ def test_a_gift_goes_to_customers_there_are_on_an_occasion_of_the_policy() -> No
 def test_nobody_decides_on_his_own_request_and_a_no_needs_its_reason() -> None:
     state = asked(50_000)
     with pytest.raises(refusals.RequesterCannotApprove):
-        decide(state, acting("wang", "manager"), True, (0, 1), NOW, None)
+        decide(state, acting("wang", "manager"), "approve", (0, 1), NOW, None)
     with pytest.raises(refusals.NotYourStep):
-        decide(state, acting("zhou", "specialist"), True, (0, 1), NOW, None)
+        decide(state, acting("zhou", "specialist"), "approve", (0, 1), NOW, None)
     with pytest.raises(refusals.ReasonMissing):
-        decide(state, MANAGER, False, (0, 1), NOW, None)
+        decide(state, MANAGER, "reject", (0, 1), NOW, None)
     with pytest.raises(refusals.StepAlreadyDecided):
-        decide(state, MANAGER, True, (1, 1), NOW, None)
+        decide(state, MANAGER, "approve", (1, 1), NOW, None)
     with pytest.raises(refusals.NotYourRequest):
         withdraw(state, MANAGER, NOW, None)
     with pytest.raises(RequestUnknown):
-        decide(None, MANAGER, True, (0, 1), NOW, None)
+        decide(None, MANAGER, "approve", (0, 1), NOW, None)
 
 
 def test_a_step_is_decided_by_whom_its_holder_lets_decide_for_a_time() -> None:
@@ -134,8 +134,8 @@ def test_a_step_is_decided_by_whom_its_holder_lets_decide_for_a_time() -> None:
     handed = after(state, let_decide(state, MANAGER, "zhou", until, (0, 1), NOW, "出差"))
     assert handed.claim == 50_000
     with pytest.raises(refusals.NotYourStep):
-        decide(handed, zhou, True, (0, 1), until, None)
-    (step, _) = decide(handed, zhou, True, (0, 1), NOW, None)
+        decide(handed, zhou, "approve", (0, 1), until, None)
+    (step, _) = decide(handed, zhou, "approve", (0, 1), NOW, None)
     assert isinstance(step.event, said.SpendingStepApproved)
     assert (step.event.by, step.event.on_behalf_of) == ("zhou", "li")
 
@@ -143,7 +143,7 @@ def test_a_step_is_decided_by_whom_its_holder_lets_decide_for_a_time() -> None:
 def test_what_is_not_spent_takes_nothing_from_the_budget() -> None:
     state = asked(50_000)
     assert state.claim == 50_000
-    assert after(state, decide(state, MANAGER, False, (0, 1), NOW, "超预算")).claim == 0
+    assert after(state, decide(state, MANAGER, "reject", (0, 1), NOW, "超预算")).claim == 0
     assert after(state, withdraw(state, acting("wang"), NOW, None)).claim == 0
     settled = after(approved(), settle(approved(), 48_000, NOW))
     assert (settled.claim, settled.status) == (48_000, "settled")
@@ -172,7 +172,7 @@ def test_a_drive_is_one_request_decided_by_its_total() -> None:
     state = after(None, told)
     assert state.approval.route.steps == ("manager",)
     assert spending.key_of(state.customers, "r1") == "r1"
-    state = after(state, decide(state, MANAGER, True, (0, 1), NOW, None))
+    state = after(state, decide(state, MANAGER, "approve", (0, 1), NOW, None))
     state = after(state, hand_over(state, "c1", NOW))
     assert state.status == "approved"
     assert after(state, hand_over(state, "c2", NOW)).status == "handed_over"
@@ -206,7 +206,7 @@ def test_an_emergency_is_ratified_in_time_or_a_violation_and_spent_either_way() 
     lapsed = after(state, expire(state, due))
     assert (lapsed.status, lapsed.claim) == ("violation", 1_000)
     for number, role in enumerate(("dept_head", "finance", "ceo")):
-        state = after(state, decide(state, acting(f"p{number}", role), True, (number, 1), NOW, None))
+        state = after(state, decide(state, acting(f"p{number}", role), "approve", (number, 1), NOW, None))
     assert state.status == "ratified"
 
 

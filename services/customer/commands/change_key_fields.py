@@ -1,8 +1,8 @@
-"""Ask for a change of key fields, decide on it or take it back, by HTTP (S2-19)."""
+"""Ask for a change of key fields, decide on it, correct it or take it back, by HTTP (S2-19)."""
 
 import uuid
 from collections.abc import Callable, Sequence
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends
 from fastapi.responses import JSONResponse
@@ -12,8 +12,9 @@ from pydantic.alias_generators import to_camel
 from services.customer.commands.acting import acting
 from services.customer.commands.register_customer import CustomerFields
 from services.customer.desk import STORED, Desk, at_home
+from services.customer.model.approving import Verdict
 from services.customer.model.customer import Customer
-from services.customer.model.key_changes import ask, decide, withdraw
+from services.customer.model.key_changes import ask, ask_again, decide, withdraw
 from services.customer.views.key_changes import ShownKeyChange, as_key_change
 from shared.contracts.decision import Said, Scene
 from shared.contracts.envelope import Code
@@ -24,10 +25,10 @@ from shared.policy.approvals.acting import Acting
 
 
 class Decision(BaseModel):
-    """Yes or no to the step that was looked at; a no needs its reason."""
+    """Yes or no to the step that was looked at, or back for a correction; all but a yes need their reason."""
 
     model_config = ConfigDict(extra="forbid", alias_generator=to_camel, validate_by_name=True, validate_by_alias=True)
-    decision: Literal["approve", "reject"]
+    decision: Verdict
     step: Annotated[int, Field(ge=0)]
     cycle: Annotated[int, Field(ge=1)] = 1
     reason: Annotated[str, Field(max_length=2_000)] | None = None
@@ -72,7 +73,7 @@ def routes(ledger: Ledger, desk: Desk) -> APIRouter:
     @router.post(
         "/{request_id}/decisions",
         response_model=ShownKeyChange,
-        summary="Approve or reject the waiting step",
+        summary="Approve, reject or return the waiting step",
         dependencies=[allowed("keychange.approve", rows=True)],
     )
     async def decide_change(
@@ -84,8 +85,33 @@ def routes(ledger: Ledger, desk: Desk) -> APIRouter:
     ) -> JSONResponse:
         def rule(state: Customer | None, scene: Scene) -> Sequence[Said]:
             about = at_home(customer_id, scene.now, state)
-            agreed, step = body.decision == "approve", (body.step, body.cycle)
-            return [] if state is None else decide(state, about, request_id, who, agreed, step, body.reason)
+            step = (body.step, body.cycle)
+            return [] if state is None else decide(state, about, request_id, who, body.decision, step, body.reason)
+
+        task = _task(customer_id, request_id, rule)
+        return await carry_out(ledger, task, request, lambda one: _shown(request_id, one), status=200)
+
+    @router.post(
+        "/{request_id}/resubmission",
+        response_model=ShownKeyChange,
+        summary="Send a returned request again, corrected",
+        dependencies=[allowed("keychange.request", rows=True)],
+    )
+    async def correct_change(
+        customer_id: Code,
+        request_id: Code,
+        body: CustomerFields,
+        request: Annotated[Asked, Depends(asked)],
+        who: Annotated[Acting, Depends(acting(desk))],
+    ) -> JSONResponse:
+        fields: dict[str, Any] = body.model_dump(exclude_unset=True)
+
+        def rule(state: Customer | None, scene: Scene) -> Sequence[Said]:
+            at_home(customer_id, scene.now, state)
+            desk.filing(scene.now).check(fields)
+            if state is None:
+                return []
+            return ask_again(state, request_id, fields, who, desk.policies, desk.day(scene.now), scene.now)
 
         task = _task(customer_id, request_id, rule)
         return await carry_out(ledger, task, request, lambda one: _shown(request_id, one), status=200)

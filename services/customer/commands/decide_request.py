@@ -1,7 +1,7 @@
-"""Decide on requests for money, let others decide, withdraw, settle; by HTTP, the same for all three kinds."""
+"""Decide on requests for money, let others decide, send again, withdraw, settle; by HTTP, alike for all three kinds."""
 
 from collections.abc import Sequence
-from typing import Annotated, Literal
+from typing import Annotated
 
 from fastapi import APIRouter, Depends
 from fastapi.responses import JSONResponse
@@ -11,7 +11,9 @@ from pydantic.alias_generators import to_camel
 from services.customer.commands.acting import acting
 from services.customer.desk import Desk
 from services.customer.drawing import Rule, drawing, stored
-from services.customer.model.requesting import decide, let_decide, settle, withdraw
+from services.customer.model.approving import Verdict
+from services.customer.model.budgets import budget_of
+from services.customer.model.requesting import ask_again, decide, existing, let_decide, settle, withdraw
 from services.customer.model.spending import Spending
 from services.customer.views.requests import CALLED, ShownRequest, as_request
 from shared.contracts.decision import Said, Scene
@@ -30,9 +32,9 @@ class Body(BaseModel):
 
 
 class Decision(Body):
-    """Yes or no to the step that was looked at; a no needs its reason."""
+    """Yes or no to the step that was looked at, or back for a correction; all but a yes need their reason."""
 
-    decision: Literal["approve", "reject"]
+    decision: Verdict
     step: Annotated[int, Field(ge=0)]
     cycle: Annotated[int, Field(ge=1)] = 1
     reason: Reason | None = None
@@ -48,6 +50,13 @@ class HandOver(Body):
     reason: Annotated[str, Field(min_length=1, max_length=2_000)] = Field(examples=["出差"])
 
 
+class Correction(Body):
+    """What is asked for now: `amount` for each customer of a gift; what is left out stays as it was."""
+
+    amount: Annotated[int, Field(gt=0, le=10**12)] | None = None
+    note: Reason | None = None
+
+
 class Withdrawal(Body):
     """Why, if there is something to say."""
 
@@ -61,7 +70,7 @@ class Settlement(Body):
 
 
 def routes(ledger: Ledger, desk: Desk, kind: Kind) -> APIRouter:
-    """POST …/decisions, …/withdrawal and …/settlement below the requests of one kind."""
+    """POST …/decisions, …/hand-over, …/resubmission, …/withdrawal and …/settlement below the requests of one kind."""
     router = APIRouter(prefix=f"/v1/{CALLED[kind]}/{{request_id}}", tags=[CALLED[kind]])
 
     async def move(request_id: str, rule: Rule, request: Asked) -> JSONResponse:
@@ -72,7 +81,7 @@ def routes(ledger: Ledger, desk: Desk, kind: Kind) -> APIRouter:
     @router.post(
         "/decisions",
         response_model=ShownRequest,
-        summary="Approve or reject the waiting step",
+        summary="Approve, reject or return the waiting step",
         dependencies=[allowed(f"{kind}.approve")],
     )
     async def post_decision(
@@ -83,7 +92,7 @@ def routes(ledger: Ledger, desk: Desk, kind: Kind) -> APIRouter:
     ) -> JSONResponse:
         def rule(state: Spending | None, scene: Scene) -> Sequence[Said]:
             step = (body.step, body.cycle)
-            return decide(state, who, body.decision == "approve", step, scene.now, body.reason)
+            return decide(state, who, body.decision, step, scene.now, body.reason)
 
         return await move(request_id, rule, request)
 
@@ -103,6 +112,28 @@ def routes(ledger: Ledger, desk: Desk, kind: Kind) -> APIRouter:
             return let_decide(state, who, body.to, body.until, (body.step, body.cycle), scene.now, body.reason)
 
         return await move(request_id, rule, request)
+
+    @router.post(
+        "/resubmission",
+        response_model=ShownRequest,
+        summary="Send a returned request again, corrected",
+        dependencies=[allowed(f"{kind}.request", rows=True)],
+    )
+    async def post_resubmission(
+        request_id: Code,
+        body: Correction,
+        request: Annotated[Asked, Depends(asked)],
+        who: Annotated[Acting, Depends(acting(desk))],
+    ) -> JSONResponse:
+        known, on = await stored(ledger, kind, request_id), desk.today()
+
+        def rule(state: Spending | None, scene: Scene) -> Sequence[Said]:
+            before = existing(state)
+            amount = before.amount if body.amount is None else body.amount * max(len(known["customers"]), 1)
+            return ask_again(before, amount, body.note, who, desk.policies, on, scene.now)
+
+        task, also = drawing(desk, kind, request_id, budget_of(kind, on), rule, on)
+        return await carry_out(ledger, task, request, as_request, status=200, also=also)
 
     @router.post(
         "/withdrawal",

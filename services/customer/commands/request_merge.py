@@ -1,4 +1,4 @@
-"""Ask for a merge of two files, decide on it or take it back, by HTTP (S2-15)."""
+"""Ask for a merge of two files, decide on it, correct it or take it back, by HTTP (S2-15)."""
 
 import uuid
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ from services.customer.commands.change_key_fields import Decision, Withdrawal
 from services.customer.commands.unmerge_customers import BUSINESS, Undo
 from services.customer.desk import STORED, Desk
 from services.customer.model.customer import Customer
-from services.customer.model.merge_requests import MergeUnknown, ask, decide, follow, withdraw
+from services.customer.model.merge_requests import MergeUnknown, ask, ask_again, decide, follow, withdraw
 from services.customer.views.merges import ShownMerge, as_merge
 from shared.contracts.decision import Said, Scene
 from shared.contracts.envelope import Code
@@ -63,7 +63,7 @@ def routes(ledger: Ledger, desk: Desk) -> APIRouter:
     @router.post(
         "/{merge_id}/decisions",
         response_model=ShownMerge,
-        summary="Approve or reject the waiting step; the last approval merges",
+        summary="Approve, reject or return the waiting step; the last approval merges",
         dependencies=[allowed("merge.approve", rows=True)],
     )
     async def decide_merge(
@@ -73,10 +73,10 @@ def routes(ledger: Ledger, desk: Desk) -> APIRouter:
         who: Annotated[Acting, Depends(acting(desk))],
     ) -> JSONResponse:
         survivor, merged = await files_of(merge_id)
-        agreed, step = body.decision == "approve", (body.step, body.cycle)
+        step = (body.step, body.cycle)
 
         def first(state: Customer | None, scene: Scene) -> Sequence[Said]:
-            return decide(state, scene.others[merged], merge_id, who, agreed, step, body.reason, scene.now)
+            return decide(state, scene.others[merged], merge_id, who, body.decision, step, body.reason, scene.now)
 
         def second(state: Customer | None, scene: Scene) -> Sequence[Said]:
             return follow(scene.others[survivor], state, merge_id, scene.now)
@@ -85,6 +85,25 @@ def routes(ledger: Ledger, desk: Desk) -> APIRouter:
         task = Task(STORED, survivor, first, needed, both, whole=BUSINESS, follow=False, rows=both)
         then = Task(STORED, merged, second, others=both, whole=BUSINESS, follow=False, rows=both)
         return await carry_out(ledger, task, request, lambda one: _shown(merge_id, one), status=200, also=[then])
+
+    @router.post(
+        "/{merge_id}/resubmission",
+        response_model=ShownMerge,
+        summary="Send a returned request again, better reasoned",
+        dependencies=[allowed("merge.request", rows=True)],
+    )
+    async def correct_merge(
+        merge_id: Code,
+        body: Undo,
+        request: Annotated[Asked, Depends(asked)],
+        who: Annotated[Acting, Depends(acting(desk))],
+    ) -> JSONResponse:
+        def rule(state: Customer | None, scene: Scene) -> Sequence[Said]:
+            return ask_again(state, merge_id, body.reason, who, desk.policies, desk.day(scene.now), scene.now)
+
+        both, needed = _both(*await files_of(merge_id)), {"merge_requests": frozenset({merge_id})}
+        task = Task(STORED, both[0][1], rule, needed, both, follow=False, rows=both)
+        return await carry_out(ledger, task, request, lambda one: _shown(merge_id, one), status=200)
 
     @router.post(
         "/{merge_id}/withdrawal",

@@ -3,15 +3,18 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 from shared.contracts.decision import Said
 from shared.contracts.envelope import Event
 from shared.policy.approvals.acting import Acting
 from shared.policy.approvals.approval import Approval
 from shared.policy.approvals.decided import Decided
-from shared.policy.approvals.deciding import approve, reject
-from shared.policy.approvals.moves import Completed, Escalated, Lapsed, Rejected, StepApproved, Withdrawn
+from shared.policy.approvals.deciding import approve, reject, return_to_requester
+from shared.policy.approvals.moves import Completed, Escalated, Lapsed, Rejected, Returned, StepApproved, Withdrawn
+
+Verdict = Literal["approve", "reject", "return"]
+"""Yes; no; or ask whoever asked for a correction (退回)."""
 
 
 @dataclass(frozen=True)
@@ -19,17 +22,22 @@ class Events:
     """By which events the moves of one kind of request are told."""
 
     step_approved: type[Event]
+    returned: type[Event]
     decided: type[Event]
     escalated: type[Event]
 
 
 def answered(
-    approval: Approval, who: Acting, agreed: bool, step: tuple[int, int], now: datetime, reason: str | None
+    approval: Approval, who: Acting, verdict: Verdict, step: tuple[int, int], now: datetime, reason: str | None
 ) -> list[Decided]:
-    """Yes or no to the step (number, cycle) looked at. Raises what the approval rules raise."""
-    if agreed:
-        return approve(approval, who, *step, now, reason)
-    return reject(approval, who, *step, now, reason or "")
+    """The verdict on the step (number, cycle) looked at. Raises what the approval rules raise."""
+    match verdict:
+        case "approve":
+            return approve(approval, who, *step, now, reason)
+        case "reject":
+            return reject(approval, who, *step, now, reason or "")
+        case "return":
+            return return_to_requester(approval, who, *step, now, reason or "")
 
 
 def completes(moves: Sequence[Decided]) -> bool:
@@ -54,6 +62,9 @@ def _event(events: Events, about: Mapping[str, Any], one: Decided) -> Event:
         case StepApproved():
             by = {"step": move.step, "role": move.role, "by": move.signature.by}
             return events.step_approved.model_validate({**about, **by})
+        case Returned():
+            by = {"step": move.step, "role": move.role, "by": move.signature.by}
+            return events.returned.model_validate({**about, **by})
         case Completed() | Rejected() | Lapsed():
             return events.decided.model_validate({**about, "outcome": move.outcome})
         case Withdrawn():

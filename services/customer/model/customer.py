@@ -203,15 +203,10 @@ def evolve(state: Customer | None, event: Event, private: Mapping[str, Any]) -> 
         case said.ContactAdded():
             contacts = {**state.contacts, event.contact_id: Contact.model_validate(private)}
             return state.model_copy(update={"contacts": contacts})
-        case (
-            said.KeyChangeRequested()
-            | said.KeyChangeStepApproved()
-            | said.KeyChangeDecided()
-            | said.KeyChangeEscalated()
-        ):
+        case said.KeyChangeEvent():
             asked = key_change_after(state.key_changes.get(event.request_id), event, private)
             return state.model_copy(update={"key_changes": {**state.key_changes, event.request_id: asked}})
-        case said.MergeRequested() | said.MergeStepApproved() | said.MergeDecided() | said.MergeEscalated():
+        case said.MergeRequestEvent():
             wanted = merge_request_after(state.merge_requests.get(event.merge_id), event, private)
             return state.model_copy(update={"merge_requests": {**state.merge_requests, event.merge_id: wanted}})
         case said.ContactChanged():

@@ -8,15 +8,17 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from services.customer.model.approving import Events, answered, completes, recorded, told
+from services.customer.model.approving import Events, Verdict, answered, completes, recorded, told
 from services.customer.model.customer import Customer
 from services.customer.model.files import About, change
 from services.customer.model.parts import KeyChange
 from shared.contracts import customer as said
 from shared.contracts.decision import Invalid, NotFound, Refusal, Said
 from shared.policy.approvals.acting import Acting
+from shared.policy.approvals.asking import resubmit as sent_again
 from shared.policy.approvals.asking import submit
 from shared.policy.approvals.asking import withdraw as taken_back
+from shared.policy.approvals.chain import Route
 from shared.policy.approvals.deciding import expire
 from shared.policy.approvals.moves import Request
 from shared.policy.policies import Policies
@@ -29,7 +31,7 @@ LEVELS = {
 """List of fields → chain that decides on them, the strictest first."""
 CALLED = {"contact": ("phone", "email"), "name": ("name", "company"), "owner": ("owner_id",)}
 """What a policy calls otherwise than a file does."""
-EVENTS = Events(said.KeyChangeStepApproved, said.KeyChangeDecided, said.KeyChangeEscalated)
+EVENTS = Events(said.KeyChangeStepApproved, said.KeyChangeReturned, said.KeyChangeDecided, said.KeyChangeEscalated)
 
 
 class KeyFieldNeedsApproval(Refusal):
@@ -92,11 +94,8 @@ def ask(
     now: datetime,
 ) -> list[Said]:
     """Ask for a change of key fields; nothing changes yet. Raises NoKeyField, LimitUnset."""
-    keys = KeyFields.of(policies, on)
-    names = keys.changed(state, fields)
-    route = policies.route(keys.chain(names), on)
-    request = Request(approval_id=request_id, kind="key-change", requester=who.person)
-    decided = submit(None, request, route, policies.calendar(on), now)
+    names, route = _route(state, fields, policies, on)
+    decided = submit(None, _request(request_id, who), route, policies.calendar(on), now)
     event = said.KeyChangeRequested(
         **_about(state, request_id),
         fields=names,
@@ -104,8 +103,32 @@ def ask(
         requester=who.person,
         due_at=decided[0].due.at if decided[0].due else None,
     )
-    values = {name: fields[name] for name in names}
-    return [recorded(event, decided[0], {"values": values})]
+    return [recorded(event, decided[0], {"values": {name: fields[name] for name in names}})]
+
+
+def ask_again(
+    state: Customer,
+    request_id: str,
+    fields: Mapping[str, Any],
+    who: Acting,
+    policies: Policies,
+    on: date,
+    now: datetime,
+) -> list[Said]:
+    """Send a returned request again with these fields.
+
+    Raises as `ask`, and KeyChangeUnknown, ApprovalNotOpen, NotYourRequest.
+    """
+    asked = _asked(state, request_id)
+    names, route = _route(state, fields, policies, on)
+    decided = sent_again(asked.approval, who, _request(request_id, who), route, policies.calendar(on), now)
+    event = said.KeyChangeResubmitted(
+        **_about(state, request_id),
+        fields=names,
+        steps=list(route.steps),
+        due_at=decided[0].due.at if decided[0].due else None,
+    )
+    return [recorded(event, decided[0], {"values": {name: fields[name] for name in names}})]
 
 
 def decide(
@@ -113,16 +136,16 @@ def decide(
     about: About,
     request_id: str,
     who: Acting,
-    agreed: bool,
+    verdict: Verdict,
     step: tuple[int, int],
     reason: str | None,
 ) -> list[Said]:
-    """Approve or reject the step (number, cycle) looked at; the last approval changes the file.
+    """Approve, reject or return the step (number, cycle) looked at; the last approval changes the file.
 
     Raises KeyChangeUnknown and what the approval rules raise.
     """
     asked = _asked(state, request_id)
-    moves = answered(asked.approval, who, agreed, step, about.time, reason)
+    moves = answered(asked.approval, who, verdict, step, about.time, reason)
     changed = change(state, about, asked.values) if completes(moves) else []
     return [*told(EVENTS, _about(state, request_id), moves), *changed]
 
@@ -139,6 +162,16 @@ def lapse(state: Customer | None, request_id: str, now: datetime) -> list[Said]:
     if state is None or asked is None:
         return []
     return told(EVENTS, _about(state, request_id), expire(asked.approval, now))
+
+
+def _route(state: Customer, fields: Mapping[str, Any], policies: Policies, on: date) -> tuple[list[str], Route]:
+    keys = KeyFields.of(policies, on)
+    names = keys.changed(state, fields)
+    return names, policies.route(keys.chain(names), on)
+
+
+def _request(request_id: str, who: Acting) -> Request:
+    return Request(approval_id=request_id, kind="key-change", requester=who.person)
 
 
 def _asked(state: Customer, request_id: str) -> KeyChange:

@@ -6,20 +6,21 @@ The state machine is that of every approval (shared/policy/approvals); each of i
 from datetime import date, datetime
 from typing import Any
 
-from services.customer.model.approving import Events, answered, completes, recorded, told
+from services.customer.model.approving import Events, Verdict, answered, completes, recorded, told
 from services.customer.model.customer import Customer
 from services.customer.model.merging import Act, absorb, give_up, may_merge
 from services.customer.model.parts import MergeRequest
 from shared.contracts import customer as said
 from shared.contracts.decision import NotFound, Said
 from shared.policy.approvals.acting import Acting
+from shared.policy.approvals.asking import resubmit as sent_again
 from shared.policy.approvals.asking import submit
 from shared.policy.approvals.asking import withdraw as taken_back
 from shared.policy.approvals.deciding import expire
 from shared.policy.approvals.moves import Request
 from shared.policy.policies import Policies
 
-EVENTS = Events(said.MergeStepApproved, said.MergeDecided, said.MergeEscalated)
+EVENTS = Events(said.MergeStepApproved, said.MergeReturned, said.MergeDecided, said.MergeEscalated)
 
 
 class MergeUnknown(NotFound):
@@ -51,22 +52,40 @@ def ask(
     return [recorded(event, decided[0], {"reason": reason})]
 
 
+def ask_again(
+    survivor: Customer | None, merge_id: str, reason: str, who: Acting, policies: Policies, on: date, now: datetime
+) -> list[Said]:
+    """Send a returned request again, better reasoned.
+
+    Raises MergeUnknown, ApprovalNotOpen, NotYourRequest, LimitUnset.
+    """
+    ours, asked = _asked(survivor, merge_id)
+    route = policies.route("merge.chain", on)
+    decided = sent_again(asked.approval, who, asked.approval.request, route, policies.calendar(on), now)
+    event = said.MergeResubmitted(
+        **_about(ours, merge_id),
+        steps=list(route.steps),
+        due_at=decided[0].due.at if decided[0].due else None,
+    )
+    return [recorded(event, decided[0], {"reason": reason})]
+
+
 def decide(
     survivor: Customer | None,
     merged: Customer | None,
     merge_id: str,
     who: Acting,
-    agreed: bool,
+    verdict: Verdict,
     step: tuple[int, int],
     reason: str | None,
     now: datetime,
 ) -> list[Said]:
-    """Approve or reject the step (number, cycle) looked at; with the last approval the survivor takes over.
+    """Approve, reject or return the step (number, cycle) looked at; with the last approval the survivor takes over.
 
     Raises MergeUnknown, what the approval rules raise, and what hinders the merge by now.
     """
     ours, asked = _asked(survivor, merge_id)
-    moves = answered(asked.approval, who, agreed, step, now, reason)
+    moves = answered(asked.approval, who, verdict, step, now, reason)
     taken_over = absorb(_act(asked, merge_id, now), ours, merged) if completes(moves) else []
     return [*told(EVENTS, _about(ours, merge_id), moves), *taken_over]
 

@@ -90,20 +90,25 @@ class Interaction(Part):
 
 
 class KeyChange(Part):
-    """Key fields that somebody asks to change; `values` are the new ones."""
+    """Key fields that somebody asks to change; `values` are the new ones, `because` what the last decision said."""
 
-    PRIVATE: ClassVar[frozenset[str]] = frozenset({"values"})
+    PRIVATE: ClassVar[frozenset[str]] = frozenset({"values", "because"})
     fields: list[str]
     values: dict[str, Any] = {}
+    because: str | None = None
     approval: Approval
 
 
 class MergeRequest(Part):
-    """Two files that somebody asks to make one of; this part is in the file that would survive."""
+    """Two files that somebody asks to make one of; this part is in the file that would survive.
 
-    PRIVATE: ClassVar[frozenset[str]] = frozenset({"reason"})
+    `because` is what the last decision said.
+    """
+
+    PRIVATE: ClassVar[frozenset[str]] = frozenset({"reason", "because"})
     merged_id: str
     reason: str = ""
+    because: str | None = None
     approval: Approval
 
 
@@ -116,17 +121,19 @@ def merge_request_after(
         return MergeRequest(merged_id=event.merged_id, reason=private["reason"], approval=approval)
     if before is None:
         raise ValueError("the merge request is not loaded")
-    return before.model_copy(update={"approval": approval})
+    if isinstance(event, said.MergeResubmitted):
+        return before.model_copy(update={"approval": approval, "reason": private["reason"], "because": None})
+    return before.model_copy(update={"approval": approval, "because": private.get("reason")})
 
 
 def key_change_after(before: KeyChange | None, event: said.CustomerEvent, private: Mapping[str, Any]) -> KeyChange:
     """The request after an event about it."""
     approval = moved(before.approval if before else None, MOVE.validate_python(private["move"]))
-    if isinstance(event, said.KeyChangeRequested):
+    if isinstance(event, said.KeyChangeRequested | said.KeyChangeResubmitted):
         return KeyChange(fields=event.fields, values=private["values"], approval=approval)
     if before is None:
         raise ValueError("the key change is not loaded")
-    return before.model_copy(update={"approval": approval})
+    return before.model_copy(update={"approval": approval, "because": private.get("reason")})
 
 
 def purchase_after(before: Purchase | None, event: said.CustomerEvent, private: Mapping[str, Any]) -> Purchase:

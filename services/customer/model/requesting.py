@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from services.customer.model.approving import answered, recorded
+from services.customer.model.approving import Verdict, answered, recorded
 from services.customer.model.budgets import CURRENCY, budget_of
 from services.customer.model.customer import Customer
 from services.customer.model.files import at_hand
@@ -27,6 +27,7 @@ from shared.policy.approvals.moves import (
     Lapsed,
     Rejected,
     Request,
+    Returned,
     StepApproved,
     StepHandedOver,
     Withdrawn,
@@ -120,11 +121,36 @@ def ask(
 
 
 def decide(
-    state: Spending | None, who: Acting, agreed: bool, step: tuple[int, int], now: datetime, reason: str | None
+    state: Spending | None, who: Acting, verdict: Verdict, step: tuple[int, int], now: datetime, reason: str | None
 ) -> list[Said]:
-    """Approve or reject the step (number, cycle) looked at. Raises RequestUnknown and what the approval rules raise."""
+    """Approve, reject or return the step (number, cycle) looked at.
+
+    Raises RequestUnknown and what the approval rules raise.
+    """
     known = existing(state)
-    return _told(known, answered(known.approval, who, agreed, step, now, reason))
+    return _told(known, answered(known.approval, who, verdict, step, now, reason))
+
+
+def ask_again(
+    state: Spending | None, amount: int, note: str | None, who: Acting, policies: Policies, on: date, now: datetime
+) -> list[Said]:
+    """Send a returned request again, `amount` being the corrected one for all customers together.
+
+    Raises RequestUnknown, ApprovalNotOpen, NotYourRequest, LimitUnset.
+    """
+    known = existing(state)
+    route = policies.route(f"{known.kind}.chain", on, amount)
+    request = known.approval.request.model_copy(update={"amount": amount, "currency": CURRENCY})
+    (decided,) = asking.resubmit(known.approval, who, request, route, policies.calendar(on), now)
+    event = said.SpendingResubmitted(
+        **_about(known),
+        amount=amount,
+        currency=CURRENCY,
+        budget=budget_of(known.kind, on),
+        steps=list(route.steps),
+        due_at=decided.due.at if decided.due else None,
+    )
+    return [recorded(event, decided, {} if note is None else {"note": note})]
 
 
 def let_decide(
@@ -200,6 +226,9 @@ def _event(state: Spending, one: Decided) -> said.RequestEvent:
             return said.SpendingStepApproved(**about, step=move.step, role=move.role, late=move.late, **signed)
         case StepHandedOver():
             return said.SpendingStepHandedOver(**about, step=move.step, by=move.by, to=move.to, until=move.until)
+        case Returned():
+            signed = move.signature.model_dump()
+            return said.SpendingReturned(**about, step=move.step, role=move.role, **signed)
         case Completed() | Rejected() | Lapsed():
             return said.SpendingDecided(**about, outcome=move.outcome, amount=state.amount, currency=state.currency)
         case Withdrawn():

@@ -14,14 +14,17 @@ from shared.contracts.state import State
 from shared.policy.approvals.approval import OPEN, Approval
 from shared.policy.approvals.approval import evolve as moved
 
-RETURNED = frozenset({"rejected", "withdrawn", "lapsed"})
-"""Outcomes after which nothing is spent. A violation is: what was done in an emergency is done (S0-32)."""
+RETURNED = frozenset({"rejected", "withdrawn", "lapsed", "returned"})
+"""Where nothing is spent, or not as it was asked for. A violation is: what was done in an emergency is done (S0-32)."""
 
 
 class Spending(State):
-    """`amount` in minor units, for all customers together; `note` says in words what for."""
+    """`amount` in minor units, for all customers together; `note` says in words what for.
 
-    PRIVATE: ClassVar[frozenset[str]] = frozenset({"note"})
+    `because` is what the last decision said.
+    """
+
+    PRIVATE: ClassVar[frozenset[str]] = frozenset({"note", "because"})
     request_id: str
     kind: Kind
     customers: list[str] = []
@@ -36,6 +39,7 @@ class Spending(State):
     spent: int | None = None
     dims: dict[str, str] = {}
     note: str | None = None
+    because: str | None = None
 
     @property
     def status(self) -> str:
@@ -81,11 +85,17 @@ def evolve(state: Spending | None, event: Event, private: Mapping[str, Any]) -> 
         case (
             said.SpendingStepApproved()
             | said.SpendingStepHandedOver()
+            | said.SpendingReturned()
             | said.SpendingDecided()
             | said.SpendingEscalated()
         ):
             approval = moved(state.approval, MOVE.validate_python(private["move"]))
-            return state.model_copy(update={"approval": approval})
+            return state.model_copy(update={"approval": approval, "because": private.get("reason")})
+        case said.SpendingResubmitted():
+            again = event.model_dump(include={"amount", "currency", "budget"})
+            approval = moved(state.approval, MOVE.validate_python(private["move"]))
+            note = private.get("note", state.note)
+            return state.model_copy(update={**again, "approval": approval, "note": note, "because": None})
         case said.GiftHandedOver():
             return state.model_copy(update={"handed_over": {**state.handed_over, event.customer_id: event.at}})
         case said.SpendingSettled():

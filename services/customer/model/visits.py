@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, ClassVar, Literal
 
-from services.customer.model.approving import answered
+from services.customer.model.approving import Verdict, answered
 from services.customer.model.customer import Customer
 from services.customer.model.files import at_hand, unless_erased
 from services.customer.model.parts import MOVE
@@ -158,7 +158,8 @@ def decide(state: Visit | None, who: Acting, agreed: bool, now: datetime, reason
     known = existing(state)
     if known.approval is None:
         raise VisitNotOpen(f"this {known.kind} is {known.status}; it waits for nobody's decision")
-    return [_decision(known, who, answered(known.approval, who, agreed, (0, known.approval.cycle), now, reason))]
+    verdict: Verdict = "approve" if agreed else "reject"
+    return [_decision(known, who, answered(known.approval, who, verdict, (0, known.approval.cycle), now, reason))]
 
 
 def cancel(state: Visit | None, now: datetime, reason: str) -> list[Said]:

@@ -32,6 +32,7 @@ MASKS = {
     "note": masking.hidden,
     "promise": masking.hidden,
     "title": masking.hidden,
+    "because": masking.hidden,
     "words": masking.absent,
     "notes": masking.absent,
     "label": masking.hidden,

@@ -20,13 +20,14 @@ MOST = 1_000
 class ShownKeyChange(Standing):
     """A request as it stands: which fields, who asked and decides the waiting step, until when.
 
-    `values` are the new ones, as much of them as may be seen of the file.
+    `values` are the new ones, as much of them as may be seen of the file; `because` is what the last decision said.
     """
 
     customer_id: str
     request_id: str
     fields: list[str]
     values: dict[str, Any] | None = None
+    because: str | None = None
 
 
 class KeyChangePage(Shown):
@@ -43,6 +44,7 @@ def as_key_change(customer_id: str, request_id: str, change: KeyChange, fields: 
         request_id=request_id,
         fields=change.fields,
         values=masked(change.values, MASKS, fields),
+        **masked({"because": change.because}, MASKS, fields),
         **standing(change.approval),
     )
 

@@ -14,14 +14,20 @@ from shared.policy.permission import masking
 from shared.policy.permission.masking import masked
 from shared.policy.permission.table import Fields
 
+HIDDEN = {"reason": masking.hidden, "because": masking.hidden}
+
 
 class ShownMerge(Standing):
-    """A merge as it stands: which file survives, who asked and why, who decides the waiting step, until when."""
+    """A merge as it stands: which file survives, who asked and why, who decides the waiting step, until when.
+
+    `because` is what the last decision said.
+    """
 
     merge_id: str
     survivor_id: str
     merged_id: str
     reason: str | None = None
+    because: str | None = None
 
 
 class MergePage(Shown):
@@ -37,7 +43,7 @@ def as_merge(survivor_id: str, merge_id: str, asked: MergeRequest, fields: Field
         merge_id=merge_id,
         survivor_id=survivor_id,
         merged_id=asked.merged_id,
-        **masked({"reason": asked.reason}, {"reason": masking.hidden}, fields),
+        **masked({"reason": asked.reason, "because": asked.because}, HIDDEN, fields),
         **standing(asked.approval),
     )
 

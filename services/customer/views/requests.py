@@ -42,6 +42,7 @@ class ShownRequest(Standing):
     occasion: str | None = None
     visit_id: str | None = None
     note: str | None = None
+    because: str | None = None
     steps: list[str]
     escalated: bool
     authorised_by: str | None = None
@@ -71,7 +72,9 @@ def as_request(loaded: Loaded[Spending]) -> dict[str, Any]:
     """One request as JSON."""
     state = existing(loaded.state)
     approval = state.approval
-    told = state.model_dump(include={"request_id", "kind", "amount", "currency", "occasion", "visit_id", "note"})
+    told = state.model_dump(
+        include={"request_id", "kind", "amount", "currency", "occasion", "visit_id", "note", "because"}
+    )
     shown = ShownRequest(
         **told,
         customer_ids=state.customers,
