@@ -10,8 +10,7 @@ from typing import Literal
 
 from services.reporting.metrics.metric import Answer, Metric, Range, Tally, Window
 from shared.plumbing.cells import Cuts, cut_of, parts
-from shared.plumbing.projection import Fact, Projection
-from shared.plumbing.rows import Cut, Values
+from shared.plumbing.projection import Cut, Fact, Projection, Values
 from shared.plumbing.store import Cell, CellsWanted, Moment
 
 

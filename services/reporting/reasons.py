@@ -12,8 +12,7 @@ from services.reporting.metrics.metric import Tally
 from services.reporting.numbers import Question, weights
 from shared.plumbing.cells import cut_of
 from shared.plumbing.history import Step, steps
-from shared.plumbing.projection import Fact
-from shared.plumbing.rows import Cut, Values
+from shared.plumbing.projection import Cut, Fact, Values
 from shared.plumbing.store import Moment
 
 

@@ -22,10 +22,11 @@ from services.reporting.configuration import Definition, definitions
 from services.reporting.counting import counter_of, shelves_of, topics_of
 from services.reporting.metrics.catalogue import catalogue_of
 from shared.plumbing.clock import SystemClock
-from shared.plumbing.committer import BatchCommitter, LogBroken
+from shared.plumbing.committer import BatchCommitter
 from shared.plumbing.database import open_client
 from shared.plumbing.generations import Generations, Overtaken
 from shared.plumbing.keyring import ServiceSeal
+from shared.plumbing.logs import LogBroken
 from shared.plumbing.rebuilding import Progress, Rebuild, reading_all
 from shared.plumbing.settings import Settings
 from shared.plumbing.store_mongo import MongoStore

@@ -1,8 +1,9 @@
 """What the survey service says. Subjects: questionnaire, campaign, response (DOMAIN E3)."""
 
-from typing import Annotated, ClassVar, Literal
+from functools import lru_cache
+from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from shared.contracts.envelope import Code, Dims, Event, Moment
 from shared.contracts.questions import Metric, Question
@@ -60,6 +61,20 @@ class Answer(Event):
     scale: tuple[int, int]
 
 
+@lru_cache(maxsize=20_000)
+def _checked(question: Any, factor: Any, metric: Any, value: Any, low: Any, high: Any) -> Answer:
+    return Answer(question=question, factor=factor, metric=metric, value=value, scale=(low, high))
+
+
+def _known(told: object) -> object:
+    """An answer that was read before, or what is told: most repeat one of a few hundred, and are checked once."""
+    try:
+        low, high = told["scale"]  # type: ignore[index]
+        return _checked(told["question"], told.get("factor"), told["metric"], told["value"], low, high)  # type: ignore[index, attr-defined]
+    except (LookupError, TypeError, ValueError, AttributeError):  # the contract itself says what is wrong with it
+        return told
+
+
 class SurveyResponded(Event):
     """A valid response was submitted. `index` is the weighted satisfaction index in 1/10,000 of a point (D3)."""
 
@@ -72,7 +87,7 @@ class SurveyResponded(Event):
     contact_id: Code | None = None
     product_line: Code | None = None
     mode: Code = "web"
-    answers: list[Answer]
+    answers: list[Annotated[Answer, BeforeValidator(_known)]]
     scoring: Scoring = "ratio_to_max"
     index: int | None = None
     nps: int | None = None

@@ -31,9 +31,9 @@ from shared.plumbing.asyncapi import describe
 from shared.plumbing.audit import routes as audit_routes
 from shared.plumbing.audit.checkpoints import Checkpoints
 from shared.plumbing.audit.trail import Audit
-from shared.plumbing.committer import LogBroken
 from shared.plumbing.database import Client, Database
 from shared.plumbing.listening import Hearing, listen
+from shared.plumbing.logs import LogBroken
 from shared.plumbing.problems import PROBLEM_RESPONSES, StrictBodies, answer_problems
 from shared.plumbing.quarantine import open_letters
 from shared.plumbing.relay import Relay

@@ -1,4 +1,4 @@
-"""Cells: counted sums by cut, month and day, and what a fact adds to them.
+"""Cells: counted sums by cut, month and day, and their keys.
 
 A cell document holds, for one projection, cut, shard and set of values, by family the sums of months (`m`) and of
 days (`d`), by name. Who counts writes to one shard, named after the first of its partitions: so no two consumers write
@@ -16,8 +16,7 @@ from typing import TypeAlias
 
 import orjson
 
-from shared.plumbing.projection import Entry, Fact, Family, Point
-from shared.plumbing.rows import Cut, Rows, Values
+from shared.plumbing.projection import Cut, Entry, Values
 
 Sums: TypeAlias = dict[str, int]
 """Path inside a cell document (`family.m.07.name` or `family.d.0723.name`) → sum."""
@@ -75,79 +74,6 @@ def parts(entries: Sequence[Entry], cut: Cut) -> Mapping[Values, Sequence[Entry]
     return found
 
 
-class Contributions:
-    """What facts add to the cells of one shard, gathered until it is spread over the cuts.
-
-    Parts that may be counted one by one are kept as rows and counted together, cut by cut. Parts that must be seen
-    together (an order of a customer beside the others) are spread at once.
-    """
-
-    def __init__(self, cuts: Cuts) -> None:
-        self._cuts = cuts
-        self._rows: dict[str, Rows] = {}
-        self._cells: dict[CellKey, Sums] = {}
-
-    def add(self, families: Sequence[Family], fact: Fact, sign: int) -> None:
-        """Add (`sign` 1) or take away (−1) what the fact counts."""
-        for family in families:
-            entries = family.entries(fact)
-            if family.additive or len(entries) == 1:
-                rows = self._rows.get(family.name)
-                if rows is None:
-                    rows = self._rows[family.name] = Rows()
-                for entry in entries:
-                    for name, bucket, amount in family.points((entry,), fact):
-                        rows.add(entry[0], (name, bucket), sign * amount)
-            elif entries:
-                self._add_together(family, entries, fact, sign)
-
-    def cells(self) -> dict[CellKey, Sums]:
-        """All of it, spread over every declared cut."""
-        for family, rows in self._rows.items():
-            placed = [_placed(family, name, bucket) for name, bucket in rows.numbers]
-            for cut, table in rows.tables(self._cuts.dimensions, self._cuts.within):
-                for key, amount in table.items():
-                    if amount and None not in key:
-                        self._place(cut, key[:-1], placed[key[-1]], amount)
-        self._rows.clear()
-        return self._cells
-
-    def _add_together(self, family: Family, entries: Sequence[Entry], fact: Fact, sign: int) -> None:
-        all_of_it: list[tuple[_Placed, int]] | None = None
-        for cut in self._cuts.within(frozenset().union(*[dims for dims, _ in entries])):
-            for values, part in parts(entries, cut).items():
-                if len(part) < len(entries):
-                    points = _all_placed(family.name, family.points(part, fact))
-                else:
-                    points = all_of_it = all_of_it or _all_placed(family.name, family.points(entries, fact))
-                for placed, amount in points:
-                    self._place(cut, values, placed, sign * amount)
-
-    def _place(self, cut: Cut, values: Values, placed: "_Placed", amount: int) -> None:
-        month, month_path, day_path = placed
-        key = (cut, month, values)
-        sums = self._cells.get(key)
-        if sums is None:
-            sums = self._cells[key] = {}
-        sums[month_path] = sums.get(month_path, 0) + amount
-        if day_path is not None:
-            sums[day_path] = sums.get(day_path, 0) + amount
-
-
-_Placed: TypeAlias = tuple[str, str, str | None]
-"""Month, path of the month's sum, path of the day's (None: counted by month alone)."""
-
-
-def _placed(family: str, name: str, bucket: str) -> _Placed:
-    month = bucket[5:7]
-    day_path = f"{family}.d.{month}{bucket[8:]}.{name}" if len(bucket) == 10 else None
-    return bucket[:7], f"{family}.m.{month}.{name}", day_path
-
-
-def _all_placed(family: str, points: Iterable[Point]) -> list[tuple[_Placed, int]]:
-    return [(_placed(family, name, bucket), amount) for name, bucket, amount in points]
-
-
 @lru_cache(maxsize=100_000)
 def values_text(values: Values) -> str:
     """Values as they stand in a key: JSON, so that no value can be mistaken for a separator."""
@@ -188,7 +114,7 @@ def without_zeros(cells: dict[str, Sums]) -> dict[str, Sums]:
     """Nothing is written for what cancels out."""
     kept: dict[str, Sums] = {}
     for key, sums in cells.items():
-        left = {path: amount for path, amount in sums.items() if amount}
+        left = {path: amount for path, amount in sums.items() if amount} if 0 in sums.values() else sums
         if left:
             kept[key] = left
     return kept

@@ -14,6 +14,7 @@ from shared.plumbing.clock import Clock
 from shared.plumbing.counting import Counter, Handed, read_all, waiting, wanted
 from shared.plumbing.crashing import point
 from shared.plumbing.listening import Batch
+from shared.plumbing.logs import check_cursor
 from shared.plumbing.plan import Outcome, Plan
 from shared.plumbing.store import Cursor, CursorMoved, Interrupted, Move, Store
 from shared.plumbing.store_documents import place_name
@@ -31,10 +32,6 @@ MOST_TOLD = 20
 
 UNCOUNTED = Cursor(0, 0)
 log = logger("committer")
-
-
-class LogBroken(Exception):
-    """Topic and cursor do not fit together; going on would count wrongly. The message says what to do."""
 
 
 class BatchCommitter:
@@ -181,19 +178,3 @@ class BatchCommitter:
 
 def _place(item: Handed) -> str:
     return f"{item.record.topic}/{item.record.partition}/{item.record.offset}"
-
-
-def check_cursor(place: TopicPartition, cursor: Cursor, start: int, end: int) -> None:
-    """Raise LogBroken when a log that begins at `start` and ends before `end` is not the one counted so far."""
-    name = f"{place.topic}/{place.partition}"
-    if cursor.next < start:
-        raise LogBroken(
-            f"{name} begins at offset {start}, but only {cursor.next} records of it are counted: what lies between is "
-            "gone (retention). Set the topic's retention to unlimited, republish the journal and rebuild: "
-            "see docs/runbook.md"
-        )
-    if cursor.next > end:
-        raise LogBroken(
-            f"{name} ends at offset {end}, but it is counted up to {cursor.next}: the topic was made anew or restored "
-            "from a backup. Restore the matching topic, or rebuild the projections from zero: see docs/runbook.md"
-        )

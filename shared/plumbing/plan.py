@@ -11,7 +11,8 @@ from datetime import datetime
 
 from aiokafka import TopicPartition
 
-from shared.plumbing.cells import Contributions, dated_keys, live_key, merge, without_zeros
+from shared.plumbing.cells import dated_keys, live_key, merge, without_zeros
+from shared.plumbing.contributions import Contributions
 from shared.plumbing.counting import Counter, Handed
 from shared.plumbing.projection import Fact, Heard, Projection, Unfit, local_day
 from shared.plumbing.reading import Letter, Unreadable
@@ -64,7 +65,7 @@ class Plan:
         self._parked: dict[tuple[str, str, int], Parked] = dict(parked)
         self._now = now
         self._open: dict[tuple[str, str], _Open] = {}
-        self._added: dict[tuple[str, str], Contributions] = {}
+        self._added: dict[str, Contributions] = {}
         self.outcome = Outcome(Writes())
 
     def work(self, handed: Sequence[Handed]) -> Outcome:
@@ -212,23 +213,23 @@ class Plan:
             (writes.changed if opened.stored else writes.new).setdefault(opened.shelf, []).append(opened.page)
             if opened.projection is not None and opened.steps:
                 self._count(opened.projection, opened)
-        for (projection, day), added in self._added.items():
-            for key, sums in added.cells().items():
-                for dated in dated_keys(projection, key, self._shard, day):
-                    merge(writes.dated, dated, sums)
-                merge(writes.live, live_key(projection, key, self._shard), sums)
+        for projection, added in self._added.items():
+            for day, cells in added.cells().items():
+                for key, sums in cells.items():
+                    for dated in dated_keys(projection, key, self._shard, day):
+                        merge(writes.dated, dated, sums)
+                    merge(writes.live, live_key(projection, key, self._shard), sums)
         writes.dated = without_zeros(writes.dated)
         writes.live = without_zeros(writes.live)
 
     def _count(self, projection: Projection, opened: _Open) -> None:
         """Add the difference of each recorded day to its cells."""
+        added = self._added.get(projection.name)
+        if added is None:
+            added = self._added[projection.name] = Contributions(self._counter.cuts)
         before = opened.original
         for day, fact in opened.steps:
-            key = (projection.name, day)
-            added = self._added.get(key)
-            if added is None:
-                added = self._added[key] = Contributions(self._counter.cuts)
             if before is not None:
-                added.add(projection.families, before, -1)
-            added.add(projection.families, fact, 1)
+                added.add(projection.families, before, day, -1)
+            added.add(projection.families, fact, day, 1)
             before = fact

@@ -4,7 +4,7 @@ A fact is a plain mapping (JSON and BSON alike) about one subject. Everything he
 randomness, so that a replay gives the same facts, whatever else is interleaved.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from functools import lru_cache
 from typing import Any, NamedTuple, Protocol, TypeAlias
@@ -19,6 +19,13 @@ Entry: TypeAlias = tuple[Dims, Any]
 """A part of a fact that carries dimensions of its own: the whole response, one order of many."""
 Point: TypeAlias = tuple[str, str, int]
 """(name, bucket, amount): `amount` is added to `name` on a day (`2026-11-23`) or in a whole month (`2026-11`)."""
+Cut: TypeAlias = tuple[str, ...]
+"""Names of dimensions in alphabetical order; the empty one is the total."""
+Values: TypeAlias = tuple[str, ...]
+Own: TypeAlias = tuple[tuple[str, str], ...]
+"""Dimensions (name, value) that a row has beside those of the whole fact, or instead of them."""
+Row: TypeAlias = tuple[tuple[Own, str, str], int]
+"""((own dimensions, name, bucket), amount): a point and what it has of its own."""
 
 
 class Unfit(Exception):
@@ -65,8 +72,11 @@ class Family(Protocol):
     def name(self) -> str: ...
 
     @property
-    def additive(self) -> bool:
-        """Whether the points of a part are the points of its entries, one by one."""
+    def rows(self) -> Callable[[Fact], tuple[Dims, Sequence[Row]]] | None:
+        """Where the points of a part are those of its entries, one by one: dimensions of the fact, and all its points.
+
+        None where many entries must be seen together, or there is never more than one.
+        """
         ...
 
     def entries(self, fact: Fact) -> Sequence[Entry]: ...

@@ -17,9 +17,9 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import UnknownTopicOrPartitionError
 
-from shared.plumbing.committer import LogBroken, check_cursor
 from shared.plumbing.database import Database
 from shared.plumbing.listening import Record
+from shared.plumbing.logs import LogBroken, check_cursor
 from shared.plumbing.store import Cursor
 from shared.plumbing.undisturbed import undisturbed
 

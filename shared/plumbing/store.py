@@ -13,8 +13,7 @@ from typing import Any, Protocol, TypeAlias
 from aiokafka import TopicPartition
 
 from shared.plumbing.cells import Sums
-from shared.plumbing.projection import Fact
-from shared.plumbing.rows import Cut, Values
+from shared.plumbing.projection import Cut, Fact, Values
 
 Document: TypeAlias = dict[str, Any]
 

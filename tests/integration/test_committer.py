@@ -17,9 +17,10 @@ from shared.contracts.catalogue import CATALOGUE
 from shared.contracts.feedback import CaseClosed, ComplaintOpened
 from shared.contracts.survey import Answer, CampaignClosed, SurveyResponded
 from shared.plumbing.clock import ManualClock
-from shared.plumbing.committer import BatchCommitter, LogBroken
+from shared.plumbing.committer import BatchCommitter
 from shared.plumbing.counting import UNPROJECTED, Counter
 from shared.plumbing.database import open_client
+from shared.plumbing.logs import LogBroken
 from shared.plumbing.reading import Reader
 from shared.plumbing.sealing import Seal
 from shared.plumbing.shelves_mongo import MongoShelves

@@ -10,8 +10,8 @@ from aiokafka import TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewPartitions, NewTopic, RecordsToDelete
 from aiokafka.errors import UnknownTopicOrPartitionError
 
-from shared.plumbing.committer import LogBroken
 from shared.plumbing.database import Database, open_client
+from shared.plumbing.logs import LogBroken
 from shared.plumbing.standing import NEWEST, Standing
 from shared.plumbing.store import Cursor
 from tests.support.eventually import eventually

@@ -32,7 +32,7 @@ class Amounts:
     """How many tallies there are on their latest day, and their sum."""
 
     name = "amounts"
-    additive = True
+    rows = None
 
     def entries(self, fact: Fact) -> Sequence[Entry]:
         return [({"colour": fact["colour"]}, fact)]

@@ -19,9 +19,8 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_stat
 
 from shared.plumbing import committer
 from shared.plumbing.plan import Plan
-from shared.plumbing.projection import Heard
+from shared.plumbing.projection import Cut, Heard
 from shared.plumbing.reading import Letter
-from shared.plumbing.rows import Cut
 from shared.plumbing.store import CellsWanted, Move, Writes
 from shared.plumbing.store_memory import MemoryStore
 from tests.support.counting_world import PLACES, World

@@ -31,7 +31,7 @@ class Complaints:
     """
 
     name = "complaints"
-    additive = True
+    rows = None
 
     def __init__(self, buckets: LogBuckets, reopen_window_days: int) -> None:
         self.buckets = buckets
@@ -62,7 +62,7 @@ class Verdicts:
     """SLA verdicts of complaints by day of closing, with the priority at closing."""
 
     name = "verdicts"
-    additive = True
+    rows = None
 
     def entries(self, fact: Fact) -> Sequence[Entry]:
         closed = fact["closed"]

@@ -35,7 +35,7 @@ class Activity:
     """
 
     name = "activity"
-    additive = False
+    rows = None
 
     def __init__(self, dormancy_days: int) -> None:
         self._dormancy_days = dormancy_days

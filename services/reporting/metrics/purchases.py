@@ -19,7 +19,7 @@ class Purchases:
     """
 
     name = "purchases"
-    additive = False
+    rows = None
 
     def entries(self, fact: Fact) -> Sequence[Entry]:
         return [(order["dims"], order) for order in fact["orders"].values()]

@@ -1,20 +1,23 @@
 """Responses as facts, and what they count: one fact per SurveyResponded, its answers below it."""
 
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 
 from shared.contracts.envelope import Event
 from shared.contracts.survey import SurveyResponded
-from shared.plumbing.projection import Dims, Entry, Fact, Family, Heard, Point, Unfit
+from shared.plumbing.projection import Dims, Entry, Fact, Family, Heard, Own, Point, Row, Unfit
 
 HIGHEST_INDEX = 1_000_000
 """100 points in 1/10,000 of a point."""
+DISTINCT = 20_000
+"""Different answers that are remembered: far more than questionnaires have, and no more than memory bears."""
 
 
 class ResponseCount:
     """Responses by day, and their satisfaction index by scoring method."""
 
     name = "responses"
-    additive = True
+    rows = None
 
     def entries(self, fact: Fact) -> Sequence[Entry]:
         return [(fact["dims"], fact)]
@@ -31,21 +34,35 @@ class Ratings:
     """Answers by metric tag, scale and value: `csat:1~5:4`. An answer has its question and factor as dimensions."""
 
     name = "ratings"
-    additive = True
+
+    def rows(self, fact: Fact) -> tuple[Dims, Sequence[Row]]:
+        day = fact["day"]
+        return fact["dims"], [
+            ((_asked(answer["question"], answer["factor"]), answer["rating"], day), 1) for answer in fact["answers"]
+        ]
 
     def entries(self, fact: Fact) -> Sequence[Entry]:
-        return [({**fact["dims"], **_asked(answer)}, answer) for answer in fact["answers"]]
+        return [
+            ({**fact["dims"], **dict(_asked(answer["question"], answer["factor"]))}, answer)
+            for answer in fact["answers"]
+        ]
 
     def points(self, part: Sequence[Entry], whole: Fact) -> Iterable[Point]:
         day = whole["day"]
         return [(answer["rating"], day, 1) for _, answer in part]
 
 
-def _asked(answer: Fact) -> Dims:
-    asked = {"question": answer["question"]}
-    if answer["factor"] is not None:
-        asked["factor"] = answer["factor"]
-    return asked
+@lru_cache(maxsize=DISTINCT)
+def _asked(question: str, factor: str | None) -> Own:
+    return (("question", question),) if factor is None else (("question", question), ("factor", factor))
+
+
+@lru_cache(maxsize=DISTINCT)
+def _rated(question: str, factor: str | None, metric: str, low: int, high: int, value: int) -> Fact:
+    """An answer as facts keep it. Facts that say the same share it: no fact is ever changed. Raises Unfit."""
+    if not -100 <= low < high <= 100 or not low <= value <= high:
+        raise Unfit("an answer's value lies outside its scale, or the scale outside -100..100")
+    return {"question": question, "factor": factor, "rating": f"{metric}:{low}~{high}:{value}"}
 
 
 class Responses:
@@ -72,18 +89,10 @@ class Responses:
             dims["product_line"] = said.product_line
         if said.campaign_id is not None:
             dims["campaign"] = said.campaign_id
-        answers = []
-        for answer in said.answers:
-            low, high = answer.scale
-            if not -100 <= low < high <= 100 or not low <= answer.value <= high:
-                raise Unfit("an answer's value lies outside its scale, or the scale outside -100..100")
-            answers.append(
-                {
-                    "question": answer.question,
-                    "factor": answer.factor,
-                    "rating": f"{answer.metric}:{low}~{high}:{answer.value}",
-                }
-            )
+        answers = [
+            _rated(answer.question, answer.factor, answer.metric, *answer.scale, answer.value)
+            for answer in said.answers
+        ]
         return {
             "day": heard.day(heard.time),
             "customer": said.customer_id,
