@@ -65,22 +65,28 @@ def is_genuine(jar: Jar, cache: Path) -> bool:
 
 
 def kafka_classpath(cache: Path | None = None, progress: Callable[[int, int], None] | None = None) -> list[Path]:
-    """The verified jars, fetched first where they are missing or not what the lock says.
+    """Kafka's verified jars; `progress(done, total)` is called once per jar that had to be fetched."""
+    return classpath(LOCK, f"Kafka's jars ({SIZE_NOTE})", cache, progress)
 
-    `progress(done, total)` is called once per jar that had to be fetched. Raises CannotContinue when a jar cannot be
-    fetched or arrives with another content than locked.
+
+def classpath(
+    lock: Path, what: str, cache: Path | None = None, progress: Callable[[int, int], None] | None = None
+) -> list[Path]:
+    """The verified jars of a lock, fetched first where they are missing or not what the lock says.
+
+    Raises CannotContinue, naming `what`, when a jar cannot be fetched or arrives with another content than locked.
     """
     cache = cache or cache_dir() / "jars"
-    jars = parse_lock(LOCK.read_text())
+    jars = parse_lock(lock.read_text())
     with ThreadPoolExecutor(4) as readers:
         genuine = list(readers.map(lambda jar: is_genuine(jar, cache), jars))
     missing = [jar for jar, good in zip(jars, genuine, strict=True) if not good]
     if missing:
-        fetch(missing, cache, progress)
+        fetch(missing, lock, what, cache, progress)
     return [jar.path(cache) for jar in jars]
 
 
-def fetch(missing: list[Jar], cache: Path, progress: Callable[[int, int], None] | None) -> None:
+def fetch(missing: list[Jar], lock: Path, what: str, cache: Path, progress: Callable[[int, int], None] | None) -> None:
     """Download the jars side by side and refuse any that does not match its hash."""
     import requests
 
@@ -93,7 +99,7 @@ def fetch(missing: list[Jar], cache: Path, progress: Callable[[int, int], None] 
         if not is_genuine(jar, cache):
             jar.path(cache).unlink()
             raise CannotContinue(
-                f"{jar.coordinate} arrived with another content than {LOCK.name} pins and was thrown away: "
+                f"{jar.coordinate} arrived with another content than {lock.name} pins and was thrown away: "
                 "try again, and if it happens again find out what stands between you and the Maven repository."
             )
 
@@ -105,8 +111,8 @@ def fetch(missing: list[Jar], cache: Path, progress: Callable[[int, int], None] 
         except (requests.RequestException, RuntimeError) as error:
             lanes.shutdown(wait=False, cancel_futures=True)
             raise CannotContinue(
-                f"Kafka's jars ({SIZE_NOTE}) could not be fetched from the Maven repository ({reason(error)}): check "
-                "the network, name a mirror in MANYI_MAVEN_REPOSITORY, or use a running Kafka with --external."
+                f"{what} could not be fetched from the Maven repository ({reason(error)}): check the network, name a "
+                "mirror in MANYI_MAVEN_REPOSITORY, or, for Kafka alone, use a running one with --external."
             ) from error
 
 
@@ -136,17 +142,21 @@ def resolve_closure() -> Iterable[str]:
     return sorted({f"{found.groupId}:{found.artifactId}:{found.version}" for found in [*kafka, *bridge]})
 
 
-def write_lock() -> None:
-    """Resolve, download and pin; a person reads the difference before committing it."""
+def write_lock(lock: Path, head: str, coordinates: Iterable[str]) -> None:
+    """Download and pin; a person reads the difference before committing it."""
     cache = cache_dir() / "jars"
     context = maven(cache)
-    lines = [f"# Apache Kafka {KAFKA_VERSION} and its runtime closure. Written by: python -m deploy.local.jars"]
-    for coordinate in resolve_closure():
+    lines = [f"# {head}"]
+    for coordinate in coordinates:
         group, artifact, version = coordinate.split(":")
         path = context.project(group, artifact).at_version(version).artifact().resolve()
         lines.append(f"{sha256_of(path)}  {coordinate}")
-    LOCK.write_text("\n".join(lines) + "\n")
+    lock.write_text("\n".join(lines) + "\n")
 
 
 if __name__ == "__main__":
-    write_lock()
+    write_lock(
+        LOCK,
+        f"Apache Kafka {KAFKA_VERSION} and its runtime closure. Written by: python -m deploy.local.jars",
+        resolve_closure(),
+    )

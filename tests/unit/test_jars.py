@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from deploy.bench.peers.jars import ALONE, ROOTS
 from deploy.local.jars import KAFKA_VERSION, LOCK, Jar, is_genuine, kafka_classpath, parse_lock
 from deploy.local.trouble import CannotContinue
 
@@ -22,6 +23,14 @@ def test_the_lock_names_kafka_and_a_voice_for_its_logs() -> None:
     assert {name for name, version in jars.items() if name.startswith("kafka") and version != KAFKA_VERSION} == set()
     assert jars["kafka_2.13"] == KAFKA_VERSION
     assert jars["log4j-slf4j-impl"] == jars["log4j-core"]
+
+
+@pytest.mark.parametrize("lock", ROOTS)
+def test_the_locks_of_the_peers_hold_each_artifact_once_and_what_they_are_for(lock: Path) -> None:
+    coordinates = [jar.coordinate for jar in parse_lock(lock.read_text())]
+    assert {*ROOTS[lock], *ALONE.get(lock, ())} <= set(coordinates)
+    names = [coordinate.rpartition(":")[0] for coordinate in coordinates]
+    assert len(names) == len(set(names))
 
 
 def test_a_maven_cache_has_this_shape() -> None:
