@@ -3,7 +3,18 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from shared.contracts import care, consent, customer, entitlements, feedback, quality, spending, survey, visits
+from shared.contracts import (
+    care,
+    consent,
+    customer,
+    entitlements,
+    feedback,
+    inviting,
+    quality,
+    spending,
+    survey,
+    visits,
+)
 from shared.contracts.envelope import Event
 
 
@@ -29,7 +40,7 @@ SPOKEN: tuple[tuple[str, tuple[type[Event], ...]], ...] = (
             *consent.SAYS,
         ),
     ),
-    ("survey", survey.SAYS),
+    ("survey", (*survey.SAYS, *inviting.SAYS)),
     ("feedback", feedback.SAYS),
 )
 
@@ -39,6 +50,7 @@ def _entries() -> Iterator[Entry]:
         **dict.fromkeys(feedback.SAYS, ("customer", "reporting")),
         survey.SurveyResponded: ("customer", "feedback", "reporting"),
         visits.VisitCompleted: ("feedback", "reporting"),
+        **dict.fromkeys((*consent.SAYS, customer.ErasureCompleted), ("reporting", "survey")),
     }
     for speaker, said in SPOKEN:
         for event in said:

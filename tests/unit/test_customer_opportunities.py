@@ -6,6 +6,7 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 
 from services.customer.model import company_events as events
+from services.customer.model.consenting import Purposes, SendingNotPermitted
 from services.customer.model.customer import Customer, evolve
 from services.customer.model.files import About, CustomerErased
 from services.customer.model.opportunities import (
@@ -24,6 +25,7 @@ from tests.unit.test_policy_packs import ON, POLICIES
 
 NOW = datetime(2026, 11, 23, 4, tzinfo=UTC)
 STAGES = Stages.of(POLICIES, ON)
+PURPOSES = Purposes.of(POLICIES, ON)
 FILE = Customer(customer_id="c", code="C-1", grade="A", contacted_at=NOW - timedelta(days=90))
 CHANCE = Chance("identified", 1_280_000, "CNY", date(2027, 1, 31), "spindles")
 ABOUT = About(customer_id="c", source="manyi", external_id="c", time=NOW)
@@ -71,9 +73,14 @@ SALON = events.CompanyEvent(event_id="e", kind="salon", starts_at=NOW + timedelt
 
 @pytest.mark.policy("S1-18", "S3-26")
 def test_a_guest_is_invited_once_and_the_last_answer_counts() -> None:
-    invited = after(FILE, events.invite(FILE, SALON, None, NOW))
+    with pytest.raises(SendingNotPermitted, match="no lawful basis"):
+        events.invite(FILE, SALON, None, "greeting", PURPOSES, NOW)
+    based = FILE.model_copy(update={"lawful_basis": "contract"})
+    with pytest.raises(SendingNotPermitted, match="own consent"):
+        events.invite(based, SALON, None, "marketing", PURPOSES, NOW)
+    invited = after(FILE, events.invite(based, SALON, None, "greeting", PURPOSES, NOW))
     (name,) = invited.invitations
-    assert events.invite(invited, SALON, None, NOW) == []
+    assert events.invite(invited, SALON, None, "greeting", PURPOSES, NOW) == []
     declined = after(invited, events.answer(invited, name, "declined", NOW))
     accepted = after(declined, events.answer(declined, name, "accepted", NOW))
     assert accepted.invitations[name].status == "accepted"

@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import Callable, Sequence
+from datetime import datetime
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends
@@ -20,6 +21,8 @@ from services.customer.model.company_events import (
     plan_event,
     standing,
 )
+from services.customer.model.consenting import Purposes
+from services.customer.model.consents import consent_id
 from services.customer.model.customer import Customer
 from services.customer.views.company_events import EVENTS, ShownEvent, ShownInvitation, as_event, as_invitation
 from shared.contracts.decision import Said, Scene
@@ -118,9 +121,11 @@ def routes(ledger: Ledger, desk: Desk) -> APIRouter:
         def rule(state: Customer | None, scene: Scene) -> Sequence[Said]:
             at_home(customer_id, scene.now, state)
             event = standing(scene.others[body.event_id], body.event_id)
-            return [] if state is None else invite(state, event, body.contact_id, scene.now)
+            policy, purpose = inviting(desk, scene.now)
+            return [] if state is None else invite(state, event, body.contact_id, purpose, policy, scene.now)
 
-        parts = {"invitations": frozenset({invitation_id})}
+        entry = consent_id(body.contact_id or customer_id, inviting(desk, desk.clock.now())[1])
+        parts = {"invitations": frozenset({invitation_id}), "consents": frozenset({entry})}
         if body.contact_id is not None:
             parts["contacts"] = frozenset({body.contact_id})
         others = ((EVENTS, body.event_id),)
@@ -172,6 +177,12 @@ def routes(ledger: Ledger, desk: Desk) -> APIRouter:
         return await note(customer_id, invitation_id, step, request)
 
     return router
+
+
+def inviting(desk: Desk, now: datetime) -> tuple[Purposes, str]:
+    """What the policies say of purposes, and for which of them guests are invited. Raises LimitUnset."""
+    on = desk.day(now)
+    return Purposes.of(desk.policies, on), str(desk.policies.value("consent.invitation.purpose", on).value)
 
 
 def _shown(invitation_id: str, loaded: Loaded[Customer]) -> dict[str, Any]:

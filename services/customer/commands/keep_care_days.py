@@ -11,7 +11,8 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 from pydantic.alias_generators import to_camel
 
 from services.customer.desk import STORED, Desk, at_home
-from services.customer.model.care_days import Occasions, drop_day, greet, greet_on_holiday, note_day
+from services.customer.model.care_days import Occasions, Wish, drop_day, greet, greet_on_holiday, note_day
+from services.customer.model.consenting import Purposes
 from services.customer.model.customer import Customer
 from services.customer.model.yearly import YearlyDay
 from services.customer.views.care import Dropped, ShownCareDay, ShownGreeting, as_care_day, as_greeting
@@ -70,6 +71,7 @@ def routes(ledger: Ledger, desk: Desk) -> APIRouter:
         request: Asked,
         reply: Callable[[Customer], dict[str, Any]],
         status: int = 201,
+        whole: frozenset[str] = frozenset(),
     ) -> JSONResponse:
         def rule(state: Customer | None, scene: Scene) -> Sequence[Said]:
             at_home(customer_id, scene.now, state)
@@ -77,7 +79,7 @@ def routes(ledger: Ledger, desk: Desk) -> APIRouter:
 
         wanted = {name: frozenset({identifier}) for name, identifier in parts.items()}
         # The days of people stay in the file that the people were noted in.
-        task = Task(STORED, customer_id, rule, wanted, follow=False)
+        task = Task(STORED, customer_id, rule, wanted, whole=whole, follow=False)
         return await carry_out(ledger, task, request, lambda loaded: reply(_known(loaded.state)), status=status)
 
     @router.post(
@@ -128,15 +130,23 @@ def routes(ledger: Ledger, desk: Desk) -> APIRouter:
         greeting_id = desk.identity.of("greeting", customer_id, f"{body.care_id or body.holiday}\x1f{body.on}")
 
         def step(state: Customer, scene: Scene) -> Sequence[Said]:
+            wish = Wish(greeting_id, body.on, body.outcome, body.note, scene.now)
+            policy = Purposes.of(desk.policies, desk.day(scene.now))
             if body.care_id is not None:
-                return greet(state, greeting_id, body.care_id, body.on, body.outcome, body.note, scene.now)
+                return greet(state, wish, body.care_id, policy)
             holiday = str(body.holiday)
             Occasions.of(desk.policies, desk.day(scene.now)).holiday(holiday, body.on)
-            return greet_on_holiday(state, greeting_id, holiday, body.on, body.outcome, body.note, scene.now)
+            return greet_on_holiday(state, wish, holiday, policy)
 
         parts = {"greetings": greeting_id} | ({} if body.care_id is None else {"care_days": body.care_id})
+        # Whose day it is, and so whose consent counts, is only known from the day.
         return await record(
-            customer_id, step, parts, request, lambda state: as_greeting(greeting_id, state.greetings[greeting_id])
+            customer_id,
+            step,
+            parts,
+            request,
+            lambda state: as_greeting(greeting_id, state.greetings[greeting_id]),
+            whole=frozenset({"consents", "contacts"}),
         )
 
     return router

@@ -2,8 +2,9 @@
 
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Literal
+from typing import Any, Literal
 
+from services.customer.model.consenting import GREETING, Purposes, unless_unwilling
 from services.customer.model.contacts import ContactUnknown
 from services.customer.model.customer import Customer
 from services.customer.model.files import unless_erased
@@ -97,52 +98,58 @@ def drop_day(state: Customer, care_id: str, now: datetime) -> list[Said]:
     return [Said(event, now)]
 
 
-def greet(
-    state: Customer, greeting_id: str, care_id: str, on: date, outcome: Outcome, note: str | None, now: datetime
-) -> list[Said]:
-    """Say that somebody was greeted on their day, or why not. Raises CareDayUnknown, NotThatDay, GreetedAlready."""
+@dataclass(frozen=True)
+class Wish:
+    """What somebody says of a greeting: its id, the day it is for, done or skipped, a note, when it is said."""
+
+    greeting_id: str
+    on: date
+    outcome: Outcome
+    note: str | None
+    now: datetime
+
+
+def greet(state: Customer, wish: Wish, care_id: str, policy: Purposes) -> list[Said]:
+    """Say that somebody was greeted on their day, or why not.
+
+    Raises CareDayUnknown, NotThatDay, GreetedAlready and SendingNotPermitted.
+    """
     unless_erased(state)
     kept = state.care_days.get(care_id)
     if kept is None or kept.day is None:
         raise CareDayUnknown(f"customer {state.code} has no care day {care_id}; list them first")
-    _kept(kept.day, on, "the day")
-    _once(state, greeting_id, on)
-    event = said.CustomerGreeted(
-        customer_id=state.customer_id,
-        greeting_id=greeting_id,
-        contact_id=kept.contact_id,
-        outcome=outcome,
-        at=now,
-        dims=state.dims_now("manyi", {}, None),
-    )
-    private = {"care_id": care_id, "on": on.isoformat(), **({} if note is None else {"note": note})}
-    return [Said(event, now, private, person=kept.contact_id)]
+    _kept(kept.day, wish.on, "the day")
+    private = {"care_id": care_id, "on": wish.on.isoformat()}
+    return _greeted(state, wish, policy, private, contact_id=kept.contact_id)
 
 
-def greet_on_holiday(
-    state: Customer, greeting_id: str, holiday: str, on: date, outcome: Outcome, note: str | None, now: datetime
-) -> list[Said]:
-    """Say that a customer was greeted on a holiday, or why not. Raises GreetedAlready."""
+def greet_on_holiday(state: Customer, wish: Wish, holiday: str, policy: Purposes) -> list[Said]:
+    """Say that a customer was greeted on a holiday, or why not. Raises GreetedAlready, SendingNotPermitted."""
     unless_erased(state)
-    _once(state, greeting_id, on)
+    return _greeted(state, wish, policy, {}, holiday=holiday, year=wish.on.year)
+
+
+def _greeted(state: Customer, wish: Wish, policy: Purposes, private: dict[str, str], **about: Any) -> list[Said]:
+    """Nobody is greeted twice for one day, nor against their will; that somebody was left out may always be said."""
+    contact_id = about.get("contact_id")
+    if wish.greeting_id in state.greetings:
+        before = state.greetings[wish.greeting_id].outcome
+        raise GreetedAlready(f"that was settled before: {before} on {wish.on}")
+    if wish.outcome == "greeted":
+        unless_unwilling(state, contact_id, GREETING, policy)
     event = said.CustomerGreeted(
         customer_id=state.customer_id,
-        greeting_id=greeting_id,
-        holiday=holiday,
-        year=on.year,
-        outcome=outcome,
-        at=now,
+        greeting_id=wish.greeting_id,
+        outcome=wish.outcome,
+        at=wish.now,
         dims=state.dims_now("manyi", {}, None),
+        **about,
     )
-    return [Said(event, now, {} if note is None else {"note": note})]
+    words = {} if wish.note is None else {"note": wish.note}
+    return [Said(event, wish.now, {**private, **words}, person=contact_id)]
 
 
 def _kept(name: str, on: date, called: str) -> None:
     if name not in kept_on(on):
         following = YearlyDay.named(name).following(on)
         raise NotThatDay(f"{called} is not on {on}, but next on {following}")
-
-
-def _once(state: Customer, greeting_id: str, on: date) -> None:
-    if greeting_id in state.greetings:
-        raise GreetedAlready(f"that was settled before: {state.greetings[greeting_id].outcome} on {on}")

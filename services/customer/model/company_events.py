@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any, ClassVar, Literal
 
 from services.customer.model.cared import Invitation
+from services.customer.model.consenting import Purposes, unless_unwilling
 from services.customer.model.contacts import ContactUnknown
 from services.customer.model.customer import Customer
 from services.customer.model.files import About, log_interaction, unless_erased
@@ -93,14 +94,17 @@ def invitation_of(event_id: str, customer_id: str, contact_id: str | None) -> st
     return hashlib.sha256(f"{event_id}\x1f{customer_id}\x1f{contact_id or ''}".encode()).hexdigest()[:32]
 
 
-def invite(state: Customer, event: CompanyEvent, contact_id: str | None, now: datetime) -> list[Said]:
-    """Invite a customer or a contact; once. Raises ContactUnknown, CustomerErased."""
+def invite(
+    state: Customer, event: CompanyEvent, contact_id: str | None, purpose: str, policy: Purposes, now: datetime
+) -> list[Said]:
+    """Invite a customer or a contact; once. Raises ContactUnknown, CustomerErased, SendingNotPermitted."""
     unless_erased(state)
     if contact_id is not None and contact_id not in state.contacts:
         raise ContactUnknown(f"customer {state.code} has no contact {contact_id}; list them, or add the person")
     invitation_id = invitation_of(event.event_id, state.customer_id, contact_id)
     if invitation_id in state.invitations:
         return []
+    unless_unwilling(state, contact_id, purpose, policy)
     told = said.CustomerInvited(
         customer_id=state.customer_id,
         invitation_id=invitation_id,

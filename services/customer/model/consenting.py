@@ -9,12 +9,21 @@ from services.customer.model.consents import Consent, consent_id
 from services.customer.model.customer import Customer
 from services.customer.model.files import CustomerUnknown, unless_erased
 from shared.contracts import consent as said
-from shared.contracts.decision import Invalid, Said
+from shared.contracts.decision import Invalid, Refusal, Said
 from shared.policy.policies import Policies
 
 CONSENT = "consent"
 Because = Literal["given", "covered", "withdrawn", "needs_consent", "no_basis", "erased"]
 """Why something may be sent to a person, or may not."""
+YES: frozenset[Because] = frozenset({"given", "covered"})
+GREETING = "greeting"
+"""The purpose of greetings, on people's own days and on holidays."""
+TO_DO: dict[Because, str] = {
+    "withdrawn": "the person said no; ask for a new consent first (POST …/consents)",
+    "needs_consent": "it takes the person's own consent; note it with POST …/consents",
+    "no_basis": "no lawful basis is kept for the person; note one, or a consent",
+    "erased": "the person was forgotten",
+}
 
 
 class PurposeUnknown(Invalid):
@@ -25,6 +34,12 @@ class ConsentUnproven(Invalid):
     """Consent counts when it can be shown: which text was agreed to, and how (PIPL 14, 17)."""
 
     SLUG = "consent-unproven"
+
+
+class SendingNotPermitted(Refusal):
+    """Nothing is sent to who does not want it (PIPL 15)."""
+
+    SLUG = "sending-not-permitted"
 
 
 @dataclass(frozen=True)
@@ -128,6 +143,17 @@ def may_send(basis: str | None, erased: bool, one: Consent | None, purpose: str,
     if purpose in policy.separate:
         return "needs_consent"
     return "no_basis" if basis is None else "covered"
+
+
+def unless_unwilling(state: Customer, contact_id: str | None, purpose: str, policy: Purposes) -> None:
+    """Refuse to write to a person, the customer or a contact, for a purpose. Raises SendingNotPermitted."""
+    person_id = contact_id or state.customer_id
+    contact = state.contacts.get(person_id)
+    basis = state.lawful_basis if contact is None else contact.lawful_basis
+    entry = state.consents.get(consent_id(person_id, purpose))
+    because = may_send(basis, state.erased_at is not None, entry, purpose, policy)
+    if because not in YES:
+        raise SendingNotPermitted(f"nothing is sent to {person_id} for {purpose}: {TO_DO[because]}")
 
 
 def _person(state: Customer, person_id: str) -> None:

@@ -6,15 +6,15 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query
 
 from services.customer.desk import STORED, Desk
-from services.customer.model.care_days import NotThatDay, Occasions, OccasionUnknown
+from services.customer.model.care_days import NotThatDay
 from services.customer.model.cared import CareDay, Greeting
+from services.customer.model.consenting import GREETING
+from services.customer.model.consents import consent_id
 from services.customer.model.yearly import YearlyDay, kept_on
 from services.customer.views.customer_file import MASKS, Reading, Shown, owners_of, read_file
 from services.customer.views.worklist import Item, Limit, reachable
 from shared.contracts.envelope import Code, Moment
-from shared.plumbing.access import allowed, facts_of
 from shared.plumbing.journal import Ledger
-from shared.policy.calendar.business import CalendarYearUnknown
 from shared.policy.permission.masking import masked
 
 MOST_DAYS = 62
@@ -67,33 +67,6 @@ class CareTask(Shown):
     status: str
 
 
-class Holiday(Shown):
-    """A holiday to come: `off` and `why` by the business calendar, absent for a year that nobody has announced."""
-
-    holiday: str
-    on: date
-    off: bool | None = None
-    why: dict[str, str] = {}
-    greeted: int
-    skipped: int
-
-
-class ToGreet(Shown):
-    """A customer who is greeted on holidays and has not been, this time."""
-
-    customer_id: str
-    code: str
-    grade: str | None = None
-    owner_id: str | None = None
-
-
-class ToGreetPage(Shown):
-    """A page in the order of the ids; `next` is the `after` of the following page."""
-
-    customers: list[ToGreet]
-    next: str | None = None
-
-
 def as_care_day(care_id: str, kept: CareDay, today: date) -> dict[str, Any]:
     """One day as JSON."""
     day = None if kept.day is None else YearlyDay.named(kept.day)
@@ -112,7 +85,7 @@ def as_greeting(greeting_id: str, greeting: Greeting) -> dict[str, Any]:
 def routes(ledger: Ledger, desk: Desk) -> APIRouter:
     """GET below /v1/care and /v1/customers/{customer_id}/care-days."""
     router = APIRouter(prefix="/v1", tags=["care calendar"])
-    care_days, greetings = ledger.database["care_days"], ledger.database["greetings"]
+    care_days, greetings, consents = (ledger.database[name] for name in ("care_days", "greetings", "consents"))
 
     @router.get("/customers/{customer_id}/care-days", response_model_exclude_none=True, summary="Days kept for one")
     async def of_customer(customer_id: Code, permit: Reading) -> list[ShownCareDay]:
@@ -159,6 +132,9 @@ def routes(ledger: Ledger, desk: Desk) -> APIRouter:
         ids = {one.part_id: _greeting(one, on) for one in items}
         settled = await greetings.find({"_id": {"$in": list(ids.values())}}, {"outcome": 1}).to_list()
         outcomes = {one["_id"]: one["outcome"] for one in settled}
+        entries = [consent_id(_person(one), GREETING) for one in items]
+        no = {"_id": {"$in": entries}, "status": "withdrawn"}
+        unwilling = {one["person_id"] async for one in consents.find(no, {"person_id": 1})}
         open_status = "upcoming" if on > today else "due" if on == today else "overdue"
         return [
             CareTask.model_validate(
@@ -173,78 +149,19 @@ def routes(ledger: Ledger, desk: Desk) -> APIRouter:
                 }
             )
             for one in items
-            if isinstance(one.part, CareDay) and one.fields == "full"
+            if isinstance(one.part, CareDay) and one.fields == "full" and _person(one) not in unwilling
         ]
 
     def _greeting(item: Item, on: date) -> str:
         return desk.identity.of("greeting", item.customer_id, f"{item.part_id}\x1f{on}")
 
-    @router.get(
-        "/care/holidays",
-        response_model_exclude_none=True,
-        summary="Holidays of the year to come",
-        dependencies=[allowed("metric.read")],
-    )
-    async def holidays() -> list[Holiday]:
-        today = desk.today()
-        calendar = desk.policies.calendar(today)
-        found = []
-        for name, yearly in Occasions.of(desk.policies, today).holidays.items():
-            on = yearly.following(today)
-            counts = {
-                outcome: await greetings.count_documents({"holiday": name, "year": on.year, "outcome": outcome})
-                for outcome in ("greeted", "skipped")
-            }
-            try:
-                day = calendar.day(on)
-                known = {"off": not day.worked, "why": {"zh": day.why.zh, "en": day.why.en}}
-            except CalendarYearUnknown:
-                known = {}
-            found.append(Holiday.model_validate({"holiday": name, "on": on, **known, **counts}))
-        return sorted(found, key=lambda one: one.on)
-
-    @router.get(
-        "/care/holidays/{holiday}/customers",
-        response_model_exclude_none=True,
-        summary="Customers still to be greeted on a holiday",
-    )
-    async def to_greet(
-        holiday: Code,
-        permit: Reading,
-        year: Annotated[int, Query(ge=2000, le=2090)],
-        after: Annotated[str | None, Query(max_length=64)] = None,
-        limit: Limit = 50,
-    ) -> ToGreetPage:
-        today = desk.today()
-        if holiday not in Occasions.of(desk.policies, today).holidays:
-            raise OccasionUnknown(f"{holiday!r} is no holiday of care.occasions")
-        grades = desk.policies.value("care.holiday.grades", today).value
-        wanted: dict[str, Any] = {"grade": {"$in": list(grades)}, "merged_into": None, "erased_at": None}
-        if after is not None:
-            wanted["_id"] = {"$gt": after}
-        mine = [{"$match": {"holiday": holiday, "year": year}}, {"$project": {"_id": 1}}]
-        greeted = {"from": "greetings", "localField": "_id", "foreignField": "owner", "pipeline": mine, "as": "wished"}
-        documents = await (
-            await ledger.database["customers"].aggregate(
-                [
-                    {"$match": {"$and": [wanted, permit.where()]}},
-                    {"$sort": {"_id": 1}},
-                    {"$lookup": greeted},
-                    {"$match": {"wished": []}},
-                    {"$limit": limit + 1},
-                ]
-            )
-        ).to_list()
-        heads = await ledger.read_heads(STORED, documents[:limit])
-        permit.page([facts_of(STORED, str(one.key), one) for one in heads])
-        shown = [
-            ToGreet(customer_id=one.customer_id, code=one.code, grade=one.grade, owner_id=one.owner_id)
-            for one in (head.state for head in heads)
-            if one is not None
-        ]
-        return ToGreetPage(customers=shown, next=shown[-1].customer_id if len(documents) > limit else None)
-
     return router
+
+
+def _person(item: Item) -> str:
+    """Whose day it is: a contact's, or the customer's own."""
+    contact = item.part.contact_id if isinstance(item.part, CareDay) else None
+    return contact or item.customer_id
 
 
 async def prepare(ledger: Ledger) -> None:

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query
 
 from services.customer.desk import STORED, Desk
-from services.customer.model.consenting import Because, Purposes, may_send
+from services.customer.model.consenting import YES, Because, Purposes, may_send
 from services.customer.model.consents import Consent
 from services.customer.model.customer import Customer
 from services.customer.model.parts import Contact
@@ -17,7 +17,6 @@ from shared.plumbing.journal import Ledger
 from shared.policy.permission.masking import HIDDEN
 
 MAX_PAGE = 1_000
-YES: frozenset[Because] = frozenset({"given", "covered"})
 
 
 class Act(Shown):

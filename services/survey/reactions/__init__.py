@@ -1,0 +1,1 @@
+"""What the survey service does because of what others say."""
