@@ -4,7 +4,7 @@ Both ways end in the same tallies and the same formula. As of a day D: cells are
 recorded after D; facts are undone to the end of D.
 """
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -63,8 +63,8 @@ async def number(moment: Moment, projection: Projection, cuts: Cuts, question: Q
     ranges = metric.ranges(question.window)
     if ranges is not None and not question.exact and {total_cut, group_cut} <= cuts.declared:
         source: Literal["cells", "facts"] = "cells"
-        totals = await _from_cells(moment, question, total_cut, ranges)
-        groups = totals if total_cut == group_cut else await _from_cells(moment, question, group_cut, ranges)
+        found = await _from_cells(moment, question, {total_cut, group_cut}, ranges)
+        totals, groups = found.get(total_cut, {}), found.get(group_cut, {})
     else:
         source = "facts"
         totals, groups = await _from_facts(moment, projection, question, total_cut, group_cut)
@@ -86,44 +86,45 @@ def _groups(question: Question, cut: Cut, tallies: Mapping[Values, Tally]) -> li
     return groups
 
 
-async def _from_cells(moment: Moment, question: Question, cut: Cut, ranges: Mapping[str, Range]) -> dict[Values, Tally]:
+async def _from_cells(
+    moment: Moment, question: Question, cuts: Collection[Cut], ranges: Mapping[str, Range]
+) -> dict[Cut, dict[Values, Tally]]:
     metric = question.metric
     wanted = CellsWanted(
         metric.projection,
         metric.family.name,
-        cut,
+        cuts,
         min(start for start, _ in ranges.values())[:7],
         max(end for _, end in ranges.values())[:7],
         [day[5:7] + day[8:] for range_ in ranges.values() for day in single_days(range_)],
     )
-    matches = _matcher(cut, question.filters)
-    sums: dict[Values, dict[str, Tally]] = {}
-    await _add_cells(sums, moment.live(wanted), ranges, matches, 1)
-    if question.as_of is not None:
-        await _add_cells(sums, moment.dated(wanted, question.as_of), ranges, matches, -1)
-    return {values: metric.gather(found, question.window) for values, found in sums.items()}
+    later = [] if question.as_of is None else await moment.dated(wanted, question.as_of)
+    sums: dict[tuple[Cut, Values], dict[str, Tally]] = {}
+    for cells, sign in ((await moment.live(wanted), 1), (later, -1)):
+        _add_cells(sums, cells, ranges, sign)
+    found: dict[Cut, dict[Values, Tally]] = {}
+    for (cut, values), tallies in sums.items():
+        if _matcher(cut, question.filters)(values):
+            found.setdefault(cut, {})[values] = metric.gather(tallies, question.window)
+    return found
 
 
-async def _add_cells(
-    sums: dict[Values, dict[str, Tally]],
-    cells: AsyncIterator[Cell],
-    ranges: Mapping[str, Range],
-    matches: Callable[[Values], bool],
-    sign: int,
+def _add_cells(
+    sums: dict[tuple[Cut, Values], dict[str, Tally]], cells: Iterable[Cell], ranges: Mapping[str, Range], sign: int
 ) -> None:
-    async for cell in cells:
-        if not matches(cell.values):
-            continue
-        found = sums.get(cell.values)
+    for cell in cells:
+        key = (cell.cut, cell.values)
+        found = sums.get(key)
         if found is None:
-            found = sums[cell.values] = {word: {} for word in ranges}
+            found = sums[key] = {word: {} for word in ranges}
         for word, (start, end) in ranges.items():
+            into = found[word]
             for month, amounts in cell.months.items():
                 if _whole(month, start, end):
-                    _add(found[word], amounts, sign)
+                    _add(into, amounts, sign)
             for day, amounts in cell.days.items():
                 if start <= day < end and not _whole(day[:7], start, end):
-                    _add(found[word], amounts, sign)
+                    _add(into, amounts, sign)
 
 
 def _whole(month: str, start: str, end: str) -> bool:
@@ -182,5 +183,6 @@ def _matcher(cut: Cut, filters: Mapping[str, str]) -> Callable[[Values], bool]:
 
 
 def _add(into: Tally, amounts: Mapping[str, int], sign: int) -> None:
+    known = into.get
     for name, amount in amounts.items():
-        into[name] = into.get(name, 0) + sign * amount
+        into[name] = known(name, 0) + sign * amount

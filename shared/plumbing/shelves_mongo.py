@@ -14,6 +14,8 @@ from shared.plumbing.store_documents import change_of, changes_between, collecti
 from shared.plumbing.undo import undone
 
 FACTS_AT_ONCE = 1_000
+CELLS_AT_ONCE = 10_000
+"""In one reply, as far as its 16 MiB reach."""
 
 
 class MongoShelves:
@@ -45,29 +47,24 @@ class MongoMoment:
     async def cursors(self) -> dict[TopicPartition, Cursor]:
         return await cursors_from(self._of("cursors"), self._session)
 
-    async def live(self, wanted: CellsWanted) -> AsyncIterator[Cell]:
-        prefix = f"{wanted.projection}|{','.join(wanted.cut)}|"
+    async def live(self, wanted: CellsWanted) -> list[Cell]:
         # `}` comes right after the separator `|`, so this is every key of the months asked for.
-        found = self._of("cells").find(
-            {"_id": {"$gte": f"{prefix}{wanted.first}|", "$lt": f"{prefix}{wanted.last}}}"}},
-            _sums(wanted),
-            session=self._session,
-        )
-        async for document in found:
-            _, _, month, _, values = document["_id"].split("|", 4)
-            yield _cell(month[:4], values, document, wanted.family)
+        ranges = [(f"{before}{wanted.first}|", f"{before}{wanted.last}}}") for before in _prefixes(wanted)]
+        return await self._cells("cells", ranges, wanted, 2)
 
-    async def dated(self, wanted: CellsWanted, after: str) -> AsyncIterator[Cell]:
-        prefix = f"{wanted.projection}|{','.join(wanted.cut)}|"
-        later = [
-            {"_id": {"$gte": f"{prefix}{after}}}", "$lt": f"{prefix}{after[:7]}}}"}},
-            {"_id": {"$gte": f"{prefix}M{after[:7]}}}", "$lt": f"{prefix}M}}"}},
-        ]
-        found = self._of("dated").find({"$or": later}, _sums(wanted), session=self._session)
-        async for document in found:
-            _, _, _, year, _, values = document["_id"].split("|", 5)
-            if wanted.first[:4] <= year <= wanted.last[:4]:
-                yield _cell(year, values, document, wanted.family)
+    async def dated(self, wanted: CellsWanted, after: str) -> list[Cell]:
+        month, ranges = after[:7], []
+        for before in _prefixes(wanted):
+            ranges.append((f"{before}{after}}}", f"{before}{month}}}"))
+            ranges.append((f"{before}M{month}}}", f"{before}M}}"))
+        return await self._cells("dated", ranges, wanted, 3)
+
+    async def _cells(self, part: str, ranges: list[tuple[str, str]], wanted: CellsWanted, named: int) -> list[Cell]:
+        """What lies in these ranges of keys, in one round trip where it fits one reply."""
+        sums = {f"{wanted.family}.m": 1, **{f"{wanted.family}.d.{day}": 1 for day in wanted.days}}
+        within = [{"_id": {"$gte": first, "$lt": beyond}} for first, beyond in ranges]
+        found = self._of(part).find({"$or": within}, sums, session=self._session).batch_size(CELLS_AT_ONCE)
+        return [cell for document in await found.to_list() if (cell := _cell(document, wanted, named)) is not None]
 
     async def facts(self, projection: str, after: str, as_of: str | None) -> AsyncIterator[tuple[str, Fact]]:
         known: Document = {"_id": {"$gt": after}, "born": {"$ne": None}}
@@ -130,15 +127,23 @@ class MongoMoment:
         return page_of(document), [change_of(change) async for change in found.sort("_id", 1)]
 
 
-def _sums(wanted: CellsWanted) -> Document:
-    """Fields to read."""
-    return {f"{wanted.family}.m": 1, **{f"{wanted.family}.d.{day}": 1 for day in wanted.days}}
+def _prefixes(wanted: CellsWanted) -> list[str]:
+    """What the keys of each cut begin with."""
+    return [f"{wanted.projection}|{','.join(cut)}|" for cut in wanted.cuts]
 
 
-def _cell(year: str, values: str, document: Document, family: str) -> Cell:
-    sums = document.get(family, {})
+def _cell(document: Document, wanted: CellsWanted, named: int) -> Cell | None:
+    """A live or dated document as far as it is wanted; None where it holds nothing of the family.
+
+    `named` is the place in its key of the month or year that it is about (see live_key and dated_keys).
+    """
+    sums, key = document.get(wanted.family), document["_id"].split("|", named + 2)
+    year = key[named][:4]
+    if not sums or not wanted.first[:4] <= year <= wanted.last[:4]:
+        return None
     return Cell(
-        values_from(values),
+        tuple(key[1].split(",")) if key[1] else (),
+        values_from(key[-1]),
         {f"{year}-{month}": amounts for month, amounts in sums.get("m", {}).items()},
         {f"{year}-{day[:2]}-{day[2:]}": amounts for day, amounts in sums.get("d", {}).items()},
     )

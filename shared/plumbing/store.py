@@ -177,6 +177,7 @@ class Store(Protocol):
 class Cell:
     """Sums of one shard and one family, by name: of whole months (`2026-05`) and of single days (`2026-05-23`)."""
 
+    cut: Cut
     values: Values
     months: Mapping[str, Mapping[str, int]]
     days: Mapping[str, Mapping[str, int]]
@@ -184,14 +185,14 @@ class Cell:
 
 @dataclass(frozen=True)
 class CellsWanted:
-    """Which sums: of the months from `first` to `last`, both included (YYYY-MM), and of `days` (MMDD of any year).
+    """Which sums of some cuts: months from `first` to `last`, both included (YYYY-MM), and `days` (MMDD of any year).
 
     What is not wanted may come all the same.
     """
 
     projection: str
     family: str
-    cut: Cut
+    cuts: Collection[Cut]
     first: str
     last: str
     days: Collection[str] = ()
@@ -202,11 +203,11 @@ class Moment(Protocol):
 
     async def cursors(self) -> Mapping[TopicPartition, Cursor]: ...
 
-    def live(self, wanted: CellsWanted) -> AsyncIterator[Cell]:
+    async def live(self, wanted: CellsWanted) -> list[Cell]:
         """Cells of what is known now."""
         ...
 
-    def dated(self, wanted: CellsWanted, after: str) -> AsyncIterator[Cell]:
+    async def dated(self, wanted: CellsWanted, after: str) -> list[Cell]:
         """Cells of what was recorded after the day `after` (YYYY-MM-DD)."""
         ...
 

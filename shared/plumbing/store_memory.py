@@ -119,19 +119,22 @@ class _MemoryMoment:
     async def cursors(self) -> dict[TopicPartition, Cursor]:
         return await self._store.cursors()
 
-    async def live(self, wanted: CellsWanted) -> AsyncIterator[Cell]:
+    async def live(self, wanted: CellsWanted) -> list[Cell]:
+        found = []
         for key, sums in self._store.live.items():
             name, cut, month, _, values = key.split("|", 4)
-            if (name, cut) == (wanted.projection, ",".join(wanted.cut)) and wanted.first <= month <= wanted.last:
-                yield _cell(month[:4], values, sums, wanted)
+            if name == wanted.projection and wanted.first <= month <= wanted.last:
+                found.append(_cell(cut, month[:4], values, sums, wanted))
+        return [cell for cell in found if cell.cut in wanted.cuts]
 
-    async def dated(self, wanted: CellsWanted, after: str) -> AsyncIterator[Cell]:
+    async def dated(self, wanted: CellsWanted, after: str) -> list[Cell]:
+        found = []
         for key, sums in self._store.dated.items():
             name, cut, recorded, year, _, values = key.split("|", 5)
-            if (name, cut) != (wanted.projection, ",".join(wanted.cut)):
-                continue
-            if recorded > f"M{after[:7]}" or (recorded > after and recorded.startswith(after[:7])):
-                yield _cell(year, values, sums, wanted)
+            later = recorded > f"M{after[:7]}" or (recorded > after and recorded.startswith(after[:7]))
+            if name == wanted.projection and later:
+                found.append(_cell(cut, year, values, sums, wanted))
+        return [cell for cell in found if cell.cut in wanted.cuts]
 
     async def facts(self, projection: str, after: str, as_of: str | None) -> AsyncIterator[tuple[str, Fact]]:
         store = self._store
@@ -160,7 +163,7 @@ class _MemoryMoment:
             yield page, [change for change in changes if change.day > since]
 
 
-def _cell(year: str, values: str, sums: Sums, wanted: CellsWanted) -> Cell:
+def _cell(cut: str, year: str, values: str, sums: Sums, wanted: CellsWanted) -> Cell:
     months: dict[str, dict[str, int]] = {}
     days: dict[str, dict[str, int]] = {}
     for path, amount in sums.items():
@@ -171,7 +174,7 @@ def _cell(year: str, values: str, sums: Sums, wanted: CellsWanted) -> Cell:
             months.setdefault(f"{year}-{bucket}", {})[name] = amount
         elif bucket in wanted.days:
             days.setdefault(f"{year}-{bucket[:2]}-{bucket[2:]}", {})[name] = amount
-    return Cell(values_from(values), months, days)
+    return Cell(tuple(cut.split(",")) if cut else (), values_from(values), months, days)
 
 
 def _shown(cells: dict[str, Sums], shard: int) -> dict[str, Sums]:

@@ -238,16 +238,15 @@ async def cells(store: MemoryStore, as_of: str | None) -> dict[Cell, int]:
     sums: dict[Cell, int] = {}
     cuts: list[Cut] = [(), ("colour",)]
     async with store.moment() as moment:
-        for cut in cuts:
-            wanted = CellsWanted("tallies", "amounts", cut, "0000-00", "9999-99", EVERY_DAY)
-            found = [(cell, 1) async for cell in moment.live(wanted)]
-            if as_of is not None:
-                found += [(cell, -1) async for cell in moment.dated(wanted, as_of)]
-            for cell, sign in found:
-                for day, amounts in cell.days.items():
-                    for name, amount in amounts.items():
-                        key = ("".join(cell.values), day, name)
-                        sums[key] = sums.get(key, 0) + sign * amount
+        wanted = CellsWanted("tallies", "amounts", cuts, "0000-00", "9999-99", EVERY_DAY)
+        found = [(cell, 1) for cell in await moment.live(wanted)]
+        if as_of is not None:
+            found += [(cell, -1) for cell in await moment.dated(wanted, as_of)]
+        for cell, sign in found:
+            for day, amounts in cell.days.items():
+                for name, amount in amounts.items():
+                    key = ("".join(cell.values), day, name)
+                    sums[key] = sums.get(key, 0) + sign * amount
     return {cell: amount for cell, amount in sums.items() if amount}
 
 

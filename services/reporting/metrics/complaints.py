@@ -78,7 +78,7 @@ def weigh_reply(part: Sequence[Entry], whole: Fact, window: Window) -> Tally:
 def metrics(cases: Cases, definition: Definition) -> tuple[Metric, ...]:
     """The metrics of this theme."""
     complaints, verdicts, z = cases.complaints, cases.verdicts, definition.z
-    buckets = complaints.buckets
+    buckets = cases.buckets
 
     def named(*names: str) -> Callable[[str], bool]:
         return lambda point: point in names
@@ -128,7 +128,7 @@ def metrics(cases: Cases, definition: Definition) -> tuple[Metric, ...]:
             "D12",
             "opening → first human reply, wall clock, median; complaints opened in the period, unanswered told apart",
             cases.name,
-            complaints,
+            cases.replies,
             weigh_reply,
             hours("reply", buckets, "opened"),
         ),
@@ -140,7 +140,7 @@ def metrics(cases: Cases, definition: Definition) -> tuple[Metric, ...]:
             "D13",
             "opening → last resolving with a known time, wall clock, median; complaints so resolved in the period",
             cases.name,
-            complaints,
+            cases.resolutions,
             weigh_resolution,
             hours("hours", buckets, None),
         ),
