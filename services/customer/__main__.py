@@ -1,6 +1,5 @@
 """`python -m services.customer`."""
 
-from services.customer.main import build
-from shared.plumbing.app import serve
+from shared.plumbing.starting import start
 
-serve(build)
+start("customer")

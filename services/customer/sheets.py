@@ -1,7 +1,8 @@
 """Tables as files: CSV and XLSX read within bounds, and written so that no cell is taken for a formula.
 
 XLSX is read row by row and never as a whole: a sheet of two cells, the first and the last possible one, would otherwise
-fill the memory. It is written in memory, since the library's other way leaves cells in temporary files.
+fill the memory. It is written in memory, since the library's other way leaves cells in temporary files. The libraries
+are imported when the first XLSX is read or written: a process that is started again must be back soon.
 """
 
 import asyncio
@@ -14,10 +15,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 from xml.etree.ElementTree import ParseError
 
-import openpyxl
-import xlsxwriter
 from defusedxml.common import DefusedXmlException
-from openpyxl.utils.exceptions import InvalidFileException
 
 from shared.contracts.decision import Invalid
 
@@ -103,6 +101,8 @@ async def xlsx_of(columns: Sequence[str], pages: AsyncIterator[Sequence[Sequence
 
 
 def _packed(rows: Sequence[Sequence[str]]) -> bytes:
+    import xlsxwriter
+
     content = io.BytesIO()
     book = xlsxwriter.Workbook(content, {"in_memory": True})
     sheet = book.add_worksheet()
@@ -143,6 +143,9 @@ def _decoded(content: bytes) -> str:
 
 
 def _xlsx_rows(content: bytes) -> Iterator[Sequence[Any]]:
+    import openpyxl
+    from openpyxl.utils.exceptions import InvalidFileException
+
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as packed:
             if sum(one.file_size for one in packed.infolist()) > MOST_UNPACKED:
@@ -151,13 +154,12 @@ def _xlsx_rows(content: bytes) -> Iterator[Sequence[Any]]:
         sheet = book.worksheets[0]
         width = min(sheet.max_column or MOST_COLUMNS, MOST_COLUMNS) + 1
         yield from sheet.iter_rows(max_row=MOST_ROWS + 2, max_col=width, values_only=True)
-    except _NO_XLSX as error:
+    except (*_NO_XLSX, InvalidFileException) as error:
         raise TableUnreadable(f"this is no XLSX that can be read ({type(error).__name__}); save it anew") from error
 
 
 _NO_XLSX = (
     zipfile.BadZipFile,
-    InvalidFileException,
     DefusedXmlException,
     ParseError,
     KeyError,

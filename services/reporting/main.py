@@ -119,6 +119,7 @@ def build(settings: Settings, counted: Sequence[Definition] | None = None) -> Se
             dead_letters_topic=dead_letters_topic(settings.topic_prefix),
             watermarks_topic=marks_topic,
             service="reporting",
+            instance=settings.instance,
         ),
         prepare=[audit.prepare, *prepare],
         standing=Standing(database, settings.kafka, topics, counted=[store.cursors for store in stores]),

@@ -1,6 +1,5 @@
 """`python -m services.survey`."""
 
-from services.survey.main import build
-from shared.plumbing.app import serve
+from shared.plumbing.starting import start
 
-serve(build)
+start("survey")

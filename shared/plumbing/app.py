@@ -6,6 +6,7 @@ that HTTP never waits for it. A stop drains: no new batch, the one in hand finis
 
 import asyncio
 import contextlib
+import gc
 import ipaddress
 import os
 import sys
@@ -348,7 +349,10 @@ def refuse_open_doors(settings: Settings) -> None:
 
 
 def serve(build: Callable[[Settings], Service]) -> None:
-    """Run one service until it is told to stop; `build` is called inside the running loop."""
+    """Run one service until it is told to stop; `build` is called inside the running loop.
+
+    What is there when it begins to serve is never looked through for garbage: it stays.
+    """
 
     async def run() -> None:
         settings = Settings()
@@ -356,6 +360,8 @@ def serve(build: Callable[[Settings], Service]) -> None:
         configure_logging(settings.log_level, service.name)
         refuse_open_doors(settings)
         app = application(service)
+        gc.freeze()
+        gc.enable()
         config = uvicorn.Config(
             app,
             host=settings.host,

@@ -19,8 +19,10 @@ MAJORITY = WriteConcern("majority", j=True)
 SNAPSHOT = ReadConcern("snapshot")
 
 
-def open_client(address: str) -> Client:
+def open_client(address: str, name: str = "manyi") -> Client:
     """A client bound to the running loop: majority writes with journal, times as aware UTC datetimes.
+
+    The server knows its connections by `name` (see `abandoned.end_former`).
 
     The address should name a replica set without `directConnection`: over a direct one commands are sent to a node on
     its way up too, and a connection opened then stays one without sessions, that is without snapshots and transactions.
@@ -34,5 +36,5 @@ def open_client(address: str) -> Client:
         serverSelectionTimeoutMS=5_000,
         connectTimeoutMS=5_000,
         timeoutMS=None,
-        appname="manyi",
+        appname=name,
     )

@@ -66,8 +66,12 @@ class Relay:
         dead_letters_topic: str,
         watermarks_topic: str,
         service: str,
+        instance: str | None = None,
     ) -> None:
-        """`events_topic` None: the service says nothing, only its quarantine is announced."""
+        """`events_topic` None: the service says nothing, only its quarantine is announced.
+
+        `instance` is a name that no other process of the service has and that this one keeps over restarts, if any.
+        """
         self._client = client
         self._database = database
         self._clock = clock
@@ -77,6 +81,7 @@ class Relay:
         self._watermarks_topic = watermarks_topic
         self._service = service
         self._owner = uuid.uuid4().hex
+        self._instance = instance
         self._fence = 0
         self._renewed = 0.0
         self._marked = 0.0
@@ -131,12 +136,16 @@ class Relay:
         """Take or renew the lease. The fence grows with every change of owner.
 
         A lease that ends later than one taken now could was taken by a clock that was ahead, perhaps by days, and holds
-        up nobody: two relays for a moment do no harm.
+        up nobody: two relays for a moment do no harm. Nor does one that a former self holds, which was killed, since we
+        run under its name; should it only have slept, the fence tells it, and it does not take its lease back.
         """
         now = self._now()
         over = [{"owner": self._owner}, {"until": {"$lt": now}}, {"until": {"$gt": now + LEASE + CLOCKS_APART}}]
+        if self._instance is not None and not self._fence:
+            over.append({"instance": self._instance})
         free = {"_id": "relay", "$or": over}
-        change = {"$set": {"owner": self._owner, "until": now + LEASE}, "$inc": {"fence": 1}}
+        holder = {"owner": self._owner, "instance": self._instance, "until": now + LEASE}
+        change = {"$set": holder, "$inc": {"fence": 1}}
         try:
             lease = await self._database["leases"].find_one_and_update(
                 free, change, upsert=True, return_document=ReturnDocument.AFTER

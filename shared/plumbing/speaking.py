@@ -10,6 +10,7 @@ from pydantic import BaseModel
 
 from shared.contracts.catalogue import CATALOGUE, dead_letters_topic, events_topic, watermarks_topic
 from shared.plumbing import dead_letter_routes
+from shared.plumbing.abandoned import end_former
 from shared.plumbing.access import allowed, grant_routes
 from shared.plumbing.access.grants import GrantBook
 from shared.plumbing.app import Chore, Service
@@ -38,7 +39,8 @@ class Speaking:
     def __init__(self, name: str, settings: Settings) -> None:
         self.name = name
         self.settings = settings
-        self.client = open_client(settings.mongo)
+        self._lasting = None if settings.instance is None else f"{settings.database_prefix}{name}/{settings.instance}"
+        self.client = open_client(settings.mongo, self._lasting or "manyi")
         self.database = self.client[f"{settings.database_prefix}{name}"]
         self.clock = SystemClock()
         self.identity = Identity(secret(settings.keys.installation_key))
@@ -57,6 +59,7 @@ class Speaking:
             dead_letters_topic=dead_letters_topic(settings.topic_prefix),
             watermarks_topic=watermarks_topic(settings.topic_prefix),
             service=name,
+            instance=settings.instance,
         )
         self._desk: IntakeDesk | None = None
 
@@ -83,7 +86,9 @@ class Speaking:
         uploads: frozenset[str] = frozenset(),
     ) -> Service:
         """All of it as a runnable service."""
+        former = () if self._lasting is None else (functools.partial(end_former, self.client, self._lasting),)
         ready: list[Callable[[], Awaitable[None]]] = [
+            *former,
             self.ledger.prepare,
             self.audit.prepare,
             self.grants.prepare,

@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from shared.plumbing.abandoned import end_former
 from shared.plumbing.database import open_client
 from shared.plumbing.journal import Stale
 from tests.support.eventually import eventually
@@ -27,7 +28,7 @@ async def test_the_open_transaction_of_a_dead_writer_is_ended_when_it_is_in_the_
 
             async def booked() -> bool:
                 try:
-                    await carried_out(alive, booking("a", "2", 5))
+                    await carried_out(alive, booking("a", "3", 5))
                 except Stale:
                     return False
                 return True
@@ -40,3 +41,27 @@ async def test_the_open_transaction_of_a_dead_writer_is_ended_when_it_is_in_the_
             assert account.total == 15
     finally:
         await dead.close()
+
+
+async def test_who_starts_under_a_dead_writers_name_need_not_wait_for_its_transaction(
+    stack: RealStack, namespace: Namespace
+) -> None:
+    dead = open_client(stack.mongo, f"{namespace.topic_prefix}bank/one")
+    other = open_client(stack.mongo, f"{namespace.topic_prefix}bank/two")
+    try:
+        async with ledger(stack, namespace) as alive:
+            await carried_out(alive, booking("a", "1", 10), booking("b", "2", 10))
+            for client, subject in ((dead, "a"), (other, "b")):
+                session = client.start_session()
+                await session.start_transaction()
+                held = client[f"{namespace.database_prefix}{SERVICE}"]["accounts"]
+                await held.update_one({"_id": subject}, {"$inc": {"version": 1}}, session=session)
+            await end_former(alive.client, f"{namespace.topic_prefix}bank/one")
+            await carried_out(alive, booking("a", "3", 5))
+            with pytest.raises(Stale):
+                await carried_out(alive, booking("b", "4", 5))
+            await end_former(alive.client, f"{namespace.topic_prefix}bank/two")
+            await carried_out(alive, booking("b", "4", 5))
+    finally:
+        await dead.close()
+        await other.close()

@@ -35,7 +35,7 @@ class Corner:
         assert isinstance(ledger.clock, ManualClock)
         self.clock = ledger.clock
 
-    def relay(self) -> Relay:
+    def relay(self, instance: str | None = None) -> Relay:
         return Relay(
             self.ledger.client,
             self.ledger.database,
@@ -45,6 +45,7 @@ class Corner:
             dead_letters_topic=f"{self._prefix}dead-letters",
             watermarks_topic=f"{self._prefix}watermarks",
             service="bank",
+            instance=instance,
         )
 
     async def told(self, topic: str = "customer-events") -> list[dict[str, Any]]:
@@ -234,6 +235,18 @@ async def test_a_lease_taken_while_a_clock_was_days_ahead_holds_up_nobody(corner
     successor = corner.relay()
     async with running(successor):
         await eventually(lambda: successor.active, timeout=20)
+
+
+async def test_who_is_started_again_under_its_name_has_its_lease_at_once(corner: Corner) -> None:
+    former, other, successor = corner.relay("one"), corner.relay("two"), corner.relay("one")
+    async with running(former):
+        await eventually(lambda: former.active, timeout=20)
+    assert not await other._claim()
+    async with running(successor):
+        await eventually(lambda: successor.active, timeout=20)
+        assert not await former._claim()  # it was only asleep: two of a name do not take the lease from one another
+        await corner.book(3)
+        await published(corner, s0=2, s1=2, s2=2)
 
 
 async def _fence_of(corner: Corner, relay: Relay) -> bool:

@@ -47,7 +47,7 @@ class MotorClient(AsyncIOMotorClient[dict[str, Any]]):
         super().close()
 
 
-def open_client(address: str) -> Any:
+def open_client(address: str, name: str = "manyi") -> Any:
     """What the seam opens instead, with its own settings."""
     return MotorClient(
         address,
@@ -57,7 +57,7 @@ def open_client(address: str) -> Any:
         retryWrites=True,
         serverSelectionTimeoutMS=5_000,
         connectTimeoutMS=5_000,
-        appname="manyi",
+        appname=name,
     )
 
 
