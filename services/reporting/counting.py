@@ -4,9 +4,12 @@ from services.reporting.configuration import dimensions
 from services.reporting.metrics.catalogue import Catalogue
 from shared.contracts.catalogue import CATALOGUE, events_topic
 from shared.plumbing.counting import UNPROJECTED, Counter
+from shared.plumbing.listening import Portion
 from shared.plumbing.reading import Reader
 from shared.plumbing.settings import Settings
 
+PORTION = Portion(24_000, 512 * 1024)
+"""Much at once, and of every partition: what they all say of one day is one sum."""
 SPEAKERS = ("customer", "survey", "feedback")
 
 

@@ -5,7 +5,7 @@ import socket
 from collections.abc import Sequence
 
 from services.reporting.configuration import Definition, definitions, dimensions
-from services.reporting.counting import counter_of, shelves_of, topics_of
+from services.reporting.counting import PORTION, counter_of, shelves_of, topics_of
 from services.reporting.metrics.catalogue import catalogue_of
 from services.reporting.views import facts, metric_list, metric_numbers, stream, why
 from services.reporting.views.asking import Counting, Office
@@ -56,7 +56,7 @@ def build(settings: Settings, counted: Sequence[Definition] | None = None) -> Se
         store = open_store()
         counter = counter_of(catalogue, settings)
         committer = BatchCommitter(counter, store, clock, max_dead_letters_in_a_row=settings.max_dead_letters_in_a_row)
-        hearing = Hearing(f"reporting-{definition.set_name}", topics, committer, committer.begins)
+        hearing = Hearing(f"reporting-{definition.set_name}", topics, committer, committer.begins, PORTION)
         committer.ask_bounds_of(hearing.bounds)
         hearings.append(hearing)
         stores.append(store)

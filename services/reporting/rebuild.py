@@ -19,7 +19,7 @@ from aiokafka.errors import KafkaError
 from pymongo.errors import PyMongoError
 
 from services.reporting.configuration import Definition, definitions
-from services.reporting.counting import counter_of, shelves_of, topics_of
+from services.reporting.counting import PORTION, counter_of, shelves_of, topics_of
 from services.reporting.metrics.catalogue import catalogue_of
 from shared.plumbing.clock import SystemClock
 from shared.plumbing.committer import BatchCommitter
@@ -33,7 +33,6 @@ from shared.plumbing.store_mongo import MongoStore
 from shared.plumbing.streak import TooManyDeadLetters
 from shared.plumbing.telemetry import configure_logging
 
-BATCH_RECORDS = 5_000
 TELL_EVERY_S = 0.5
 REFUSALS = (Overtaken, LogBroken, TooManyDeadLetters, LookupError, KafkaError, PyMongoError, OSError)
 
@@ -47,7 +46,10 @@ async def begun(settings: Settings, definition: Definition) -> AsyncIterator[tup
     seal = ServiceSeal(settings)
     catalogue = catalogue_of(definition)
     try:
-        async with client.start_session() as session, reading_all(settings.kafka, topics_of(settings)) as consumer:
+        async with (
+            client.start_session() as session,
+            reading_all(settings.kafka, topics_of(settings), PORTION.fetch_bytes) as consumer,
+        ):
             number = await generations.begin(session)
             store = MongoStore(
                 client, database, seal, name=definition.set_name, owner=socket.gethostname(), generation=number
@@ -59,7 +61,7 @@ async def begun(settings: Settings, definition: Definition) -> AsyncIterator[tup
                 SystemClock(),
                 max_dead_letters_in_a_row=settings.max_dead_letters_in_a_row,
             )
-            yield number, Rebuild(consumer, committer, generations, number, session, BATCH_RECORDS)
+            yield number, Rebuild(consumer, committer, generations, number, session, PORTION.records)
             await store.close()
     finally:
         await client.close()

@@ -3,20 +3,27 @@
 Invariant, per partition p with log L: what is stored = F(L[0 .. cursor)), and the cursor moves in the transaction
 that writes the rest. Where Kafka lets us begin is only a hint: what lies behind the cursor is dropped, and when the
 first record lies beyond it, the partition is read again from the cursor.
+
+A large hand-over is committed in slices, one after another, and while one commits, the next is read and planned on top
+of it. Nothing of that is kept when the commit fails. Such work runs in a thread, so that the loop goes on: with the
+commit, and with whoever asks for numbers.
 """
 
-from collections.abc import Awaitable, Callable, Collection, Mapping
-from typing import TypeAlias
+import asyncio
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property, partial
+from typing import TypeAlias, TypeVar
 
 from aiokafka import TopicPartition
 
 from shared.plumbing.clock import Clock
 from shared.plumbing.counting import Counter, Handed, read_all, waiting, wanted
 from shared.plumbing.crashing import point
-from shared.plumbing.listening import Batch
+from shared.plumbing.listening import Batch, Record
 from shared.plumbing.logs import check_cursor
 from shared.plumbing.plan import Outcome, Plan
-from shared.plumbing.store import Cursor, CursorMoved, Interrupted, Move, Store
+from shared.plumbing.store import Cursor, CursorMoved, Interrupted, Move, Page, Store
 from shared.plumbing.store_documents import place_name
 from shared.plumbing.streak import Streak
 from shared.plumbing.telemetry import COUNTED, QUARANTINED, logger
@@ -30,8 +37,34 @@ ATTEMPTS = 3
 MOST_TOLD = 20
 """Gaps and quarantined records of one batch that are logged one by one."""
 
+SLICE_RECORDS = 8_000
+"""In one transaction: enough that what many records add to one sum is one write, and well below what it may hold."""
+
+BESIDE_RECORDS = 500
+"""So many are worth a thread."""
+
 UNCOUNTED = Cursor(0, 0)
+T = TypeVar("T")
 log = logger("committer")
+
+
+@dataclass(frozen=True)
+class Planned:
+    """A slice of a hand-over, ready to be committed."""
+
+    handed: Sequence[Handed]
+    nexts: Mapping[TopicPartition, int]
+    """Where each of its partitions goes on behind it."""
+    outcome: Outcome
+
+    @cached_property
+    def pages(self) -> dict[str, dict[str, Page]]:
+        """As they will be stored, by shelf and subject."""
+        pages: dict[str, dict[str, Page]] = {}
+        for written in (self.outcome.writes.new, self.outcome.writes.changed):
+            for shelf, touched in written.items():
+                pages.setdefault(shelf, {}).update((page.subject, page) for page in touched)
+        return pages
 
 
 class BatchCommitter:
@@ -45,12 +78,14 @@ class BatchCommitter:
         *,
         max_dead_letters_in_a_row: int,
         bounds: Bounds | None = None,
+        slice_records: int = SLICE_RECORDS,
     ) -> None:
         self._counter = counter
         self._store = store
         self._clock = clock
         self._streak = Streak(max_dead_letters_in_a_row)
         self._bounds = bounds
+        self._slice_records = slice_records
         self._cursors: dict[TopicPartition, Cursor] = {}
         self._rewound: dict[TopicPartition, int] = {}
         self._generation = 0
@@ -75,7 +110,10 @@ class BatchCommitter:
         return {place: cursor.next for place, cursor in cursors.items()}
 
     async def take(self, batch: Batch) -> dict[TopicPartition, int]:
-        """Count a batch in one transaction. Raises LogBroken, TooManyDeadLetters, Interrupted and database errors."""
+        """Count a batch, each slice of it in one transaction.
+
+        Raises LogBroken, TooManyDeadLetters, Interrupted and database errors.
+        """
         for attempt in range(1, ATTEMPTS + 1):
             try:
                 return await self._take(batch)
@@ -91,8 +129,9 @@ class BatchCommitter:
 
     async def _take(self, batch: Batch) -> dict[TopicPartition, int]:
         await self._claim([place for place in batch if place not in self._cursors])
+        generation = self._generation
         offsets: dict[TopicPartition, int] = {}
-        in_hand: dict[TopicPartition, list[Handed]] = {}
+        fresh: dict[TopicPartition, Sequence[Record]] = {}
         for place, records in batch.items():
             cursor = self._cursors[place]
             if records[0].offset > cursor.next and self._rewound.pop(place, None) != cursor.next:
@@ -100,22 +139,28 @@ class BatchCommitter:
                 self._rewound[place] = offsets[place] = cursor.next
                 continue
             offsets[place] = max(cursor.next, records[-1].offset + 1)
-            fresh = [record for record in records if record.offset >= cursor.next]
-            if fresh:
-                in_hand[place] = read_all(self._counter, fresh)
-        while in_hand:
+            uncounted = [record for record in records if record.offset >= cursor.next]
+            if uncounted:
+                fresh[place] = uncounted
+        cursors = {place: self._cursors[place] for place in fresh}
+        slices, planned = sliced(fresh, self._slice_records), None
+        while slices:
+            # One shard as long as our partitions are the same. Should another have claimed its partition meanwhile, the
+            # two transactions conflict and one of them is tried again; no sum goes wrong by it.
+            shard = place_name(min(self._cursors or cursors))
+            planned = planned or await self._plan(slices[0], shard, None)
             try:
-                outcome = await self._commit(in_hand, offsets)
+                following = await self._commit_beside(planned, cursors, generation, slices[1:2], shard)
             except CursorMoved as moved:
                 log.warning("partitions are counted by another", places=sorted(moved.places))
                 standing = await self._store.cursors()
                 for place in moved.places:
-                    in_hand.pop(place, None)
                     self._cursors.pop(place, None)
                     offsets[place] = standing[place].next if place in standing else 0
-                continue
-            self._tell(outcome)
-            break
+                left = [{place: part[place] for place in part.keys() - moved.places} for part in slices]
+                slices, planned = [part for part in left if part], None
+            else:
+                slices, planned = slices[1:], following
         return offsets
 
     async def _claim(self, places: Collection[TopicPartition]) -> None:
@@ -132,36 +177,67 @@ class BatchCommitter:
             raise Interrupted("partitions moved while they were claimed")
         self._cursors.update(cursors)
 
-    async def _commit(
-        self, in_hand: Mapping[TopicPartition, list[Handed]], offsets: Mapping[TopicPartition, int]
-    ) -> Outcome:
-        handed = [item for items in in_hand.values() for item in items]
-        streak = self._streak.after((_place(item), item.unreadable) for item in handed)
+    async def _plan(
+        self, part: Mapping[TopicPartition, Sequence[Record]], shard: str, behind: Planned | None
+    ) -> Planned:
+        """What the slice makes of what is stored, or will be once the slice `behind` which it stands is."""
+        records = [record for of_place in part.values() for record in of_place]
+        handed = await self._beside(len(records), partial(read_all, self._counter, records))
         point("committer.read")
-        pages = await self._store.pages(wanted(self._counter, handed))
+        keys = wanted(self._counter, handed)
+        pages = dict(await self._store.pages(keys))
+        if behind is not None:
+            for shelf, subjects in keys.items():
+                changed = behind.pages.get(shelf, {})
+                pages[shelf] = pages.get(shelf, {}) | {name: changed[name] for name in subjects & changed.keys()}
         to_open = waiting(pages)
         parked = await self._store.parked(to_open) if to_open else {}
-        # One shard as long as our partitions are the same. Should another have claimed its partition meanwhile, the two
-        # transactions conflict and one of them is tried again; no sum goes wrong by it.
-        shard = place_name(min(self._cursors))
-        outcome = Plan(self._counter, pages, parked, self._clock.now(), shard).work(handed)
+        plan = Plan(self._counter, pages, parked, self._clock.now(), shard)
+        outcome = await self._beside(len(records), partial(plan.work, handed))
+        return Planned(handed, {place: of_place[-1].offset + 1 for place, of_place in part.items()}, outcome)
+
+    async def _commit_beside(
+        self,
+        planned: Planned,
+        cursors: dict[TopicPartition, Cursor],
+        generation: int,
+        following: Sequence[Mapping[TopicPartition, Sequence[Record]]],
+        shard: str,
+    ) -> Planned | None:
+        """Commit a slice and plan the `following` one meanwhile; None where there is none, or that one must wait."""
+        if not following or any(page.parked for pages in planned.pages.values() for page in pages.values()):
+            # What is parked by this slice can be looked up when it is stored.
+            await self._commit(planned, cursors, generation)
+            return None
+        planning = asyncio.create_task(self._plan(following[0], shard, planned))
+        try:
+            await self._commit(planned, cursors, generation)
+        except BaseException:
+            planning.cancel()
+            await asyncio.gather(planning, return_exceptions=True)
+            raise
+        return await planning
+
+    async def _commit(self, planned: Planned, cursors: dict[TopicPartition, Cursor], generation: int) -> None:
+        """Commit a slice and move `cursors`; what is assumed for later only as long as nothing was forgotten."""
+        streak = self._streak.after((_place(item), item.unreadable) for item in planned.handed)
+        recorded = planned.outcome.recorded
         moves = {
-            place: Move(
-                self._cursors[place],
-                offsets[place],
-                outcome.recorded.get(place, self._cursors[place].recorded),
-            )
-            for place in in_hand
+            place: Move(cursors[place], offset, recorded.get(place, cursors[place].recorded))
+            for place, offset in planned.nexts.items()
         }
-        generation = self._generation
         point("committer.commit")
-        await self._store.commit(moves, outcome.writes)
+        await self._store.commit(moves, planned.outcome.writes)
         point("committer.committed")
         self._streak.goes_on(streak)
+        moved = {place: Cursor(move.next, move.epoch, move.recorded) for place, move in moves.items()}
+        cursors.update(moved)
         if generation == self._generation:
-            for place, move in moves.items():
-                self._cursors[place] = Cursor(move.next, move.epoch, move.recorded)
-        return outcome
+            self._cursors.update(moved)
+        self._tell(planned.outcome)
+
+    async def _beside(self, records: int, work: Callable[[], T]) -> T:
+        return work() if records < BESIDE_RECORDS else await asyncio.to_thread(work)
 
     def _tell(self, outcome: Outcome) -> None:
         for topic, count in outcome.counted.items():
@@ -178,3 +254,16 @@ class BatchCommitter:
 
 def _place(item: Handed) -> str:
     return f"{item.record.topic}/{item.record.partition}/{item.record.offset}"
+
+
+def sliced(
+    records: Mapping[TopicPartition, Sequence[Record]], most: int
+) -> list[dict[TopicPartition, Sequence[Record]]]:
+    """As few slices of about `most` records as it takes; each has its share of every partition, in order."""
+    count = -(-sum(map(len, records.values())) // most)
+    slices: list[dict[TopicPartition, Sequence[Record]]] = [{} for _ in range(count)]
+    for place, of_place in records.items():
+        for number, part in enumerate(slices):
+            if share := of_place[len(of_place) * number // count : len(of_place) * (number + 1) // count]:
+                part[place] = share
+    return slices

@@ -9,6 +9,7 @@ batch be given up (shutdown, revoked partitions), the partition is rewound befor
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Protocol, TypeAlias
 
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, ConsumerRecord, TopicPartition
@@ -32,10 +33,20 @@ REJOIN_WITHIN_MS = 5_000
 """In a rebalance every living member has joined again within this time; its heartbeat tells it once a second."""
 LONGEST_PAUSE_S = 1.0
 """Between two attempts at a batch: no more is added to an outage."""
-FETCH_BYTES = 64 * 1024
-"""Of one partition at once: little, so that a batch holds a piece of every partition; they tell of the same days."""
 
 log = logger("listening")
+
+
+@dataclass(frozen=True)
+class Portion:
+    """How much is handed over at once."""
+
+    records: int
+    fetch_bytes: int
+    """Of one partition: no more than its share, so that a batch holds a piece of every partition."""
+
+
+USUAL = Portion(2_000, 64 * 1024)
 
 
 class Listener(Protocol):
@@ -57,11 +68,19 @@ class Listener(Protocol):
 class Hearing(ConsumerRebalanceListener):  # type: ignore[misc]
     """One subscription: its progress, and the recipe around its listener."""
 
-    def __init__(self, group: str, topics: Sequence[str], listener: Listener, begins: Begins | None = None) -> None:
+    def __init__(
+        self,
+        group: str,
+        topics: Sequence[str],
+        listener: Listener,
+        begins: Begins | None = None,
+        portion: Portion = USUAL,
+    ) -> None:
         """`begins` says where the listener's own memory goes on in partitions, if it has one (see look_back)."""
         self.group = group
         self.topics = tuple(topics)
         self.listener = listener
+        self.portion = portion
         self._begins = begins
         self.progressed_at = time.monotonic()
         self.failing: str | None = None
@@ -266,13 +285,14 @@ def listen(
     hearing: Hearing,
     *,
     group_prefix: str,
-    batch_records: int,
+    batch_records: int | None,
     batch_wait_ms: int,
     instance: str | None = None,
     max_poll_interval_ms: int = 24 * 3600 * 1000,
 ) -> None:
     """Subscribe `hearing` on the broker.
 
+    `batch_records`, where it is said, takes the place of the hearing's own portion.
     `instance` is a name that no other process of the service has and that this one keeps over restarts: a process that
     was killed takes its partitions up again at once instead of being waited for until its session runs out (KIP-345).
     `max_poll_interval_ms` is far above any batch, since a spare member past it can be locked out for ever
@@ -286,10 +306,10 @@ def listen(
         group_instance_id=instance,
         ack_policy=AckPolicy.MANUAL,
         auto_offset_reset="earliest",
-        max_records=batch_records,
+        max_records=batch_records or hearing.portion.records,
         batch_timeout_ms=batch_wait_ms,
         fetch_max_wait_ms=batch_wait_ms,
-        max_partition_fetch_bytes=FETCH_BYTES,
+        max_partition_fetch_bytes=hearing.portion.fetch_bytes,
         session_timeout_ms=SESSION_MS,
         rebalance_timeout_ms=REJOIN_WITHIN_MS,
         heartbeat_interval_ms=1_000,

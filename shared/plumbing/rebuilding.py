@@ -128,14 +128,14 @@ class Rebuild:
 
 
 @asynccontextmanager
-async def reading_all(kafka: str, topics: Sequence[str]) -> AsyncIterator[AIOKafkaConsumer]:
+async def reading_all(kafka: str, topics: Sequence[str], fetch_bytes: int) -> AsyncIterator[AIOKafkaConsumer]:
     """A consumer of all partitions, at the beginning. Raises LookupError for a missing topic, KafkaError."""
     places = await _places(kafka, topics)
     consumer = AIOKafkaConsumer(
         bootstrap_servers=kafka,
         enable_auto_commit=False,
         auto_offset_reset="earliest",
-        max_partition_fetch_bytes=2 * 1024 * 1024,
+        max_partition_fetch_bytes=fetch_bytes,
     )
     try:
         await undisturbed(consumer.start())

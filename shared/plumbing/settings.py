@@ -69,7 +69,8 @@ class Settings(BaseSettings):
     max_body_bytes: int = 1024 * 1024
     max_upload_bytes: int = 8 * 1024 * 1024
     """Of a file that is uploaded, such as a table of customers."""
-    batch_records: int = Field(default=2_000, ge=1)
+    batch_records: int | None = Field(default=None, ge=1)
+    """Records handed over at once; None: as many as suits each subscription."""
     batch_wait_ms: int = Field(default=20, ge=1)
     stuck_after_s: float = 120.0
     max_dead_letters_in_a_row: int = Field(default=10_000, ge=1)
