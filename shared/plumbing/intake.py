@@ -5,6 +5,7 @@ reason; the payload sealed in `quarantine`). Receipts, early records and quarant
 the states and events they belong to, so a crash can neither lose nor double one.
 """
 
+import itertools
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -124,12 +125,17 @@ class IntakeDesk:
         shard: str,
         max_dead_letters_in_a_row: int,
     ) -> None:
-        """`shard` keeps the tallies of several processes apart, so that they never wait for one another."""
+        """`shard` keeps the tallies of several processes apart, so that they never wait for one another.
+
+        So do its slots those of transactions under way in one process: whoever writes a tally that another one is
+        writing loses the race, and a batch lost it again and again to single events that came over HTTP.
+        """
         self._ledger = ledger
         self._database = ledger.database
         self._identity = identity
         self._understood = {item.data.TYPE: item for item in understood}
-        self._shard = shard
+        self._new_slots = (f"{shard}.{number}" for number in itertools.count())
+        self._free_slots: list[str] = []
         self._streak = Streak(max_dead_letters_in_a_row)
         self._swept_to = ""
 
@@ -179,9 +185,8 @@ class IntakeDesk:
         tallies: Tallies = Counter({(letter.source, letter.tallied, "rejected"): -1})
         self._write(draft, [item], tallies, now)
         self._write_awakened(draft, waiting, tallies, now)
-        self._write_tallies(draft, tallies)
         draft.write("quarantine", settled(item.outcome))
-        await self._ledger.commit(draft)
+        await self._commit(draft, tallies)
         return Retried(item.outcome, item.reason)
 
     def _read(self, item: _Item) -> _Item:
@@ -226,8 +231,7 @@ class IntakeDesk:
         tallies: Tallies = Counter()
         self._write(draft, items, tallies, now)
         self._write_awakened(draft, waiting, tallies, now)
-        self._write_tallies(draft, tallies)
-        await self._ledger.commit(draft)
+        await self._commit(draft, tallies)
         for item in items:
             TAKEN.labels(item.type if item.task else "unknown", item.outcome).inc()
 
@@ -384,11 +388,17 @@ class IntakeDesk:
                 draft.write("receipts", UpdateOne({"_id": item.receipt_id}, {"$unset": {"identity": ""}}))
                 self._quarantine(draft, item, now)
 
-    def _write_tallies(self, draft: Draft, tallies: Tallies) -> None:
+    async def _commit(self, draft: Draft, tallies: Tallies) -> None:
+        """All of it, with the tallies in a slot that nobody else of this process writes to meanwhile."""
+        slot = self._free_slots.pop() if self._free_slots else next(self._new_slots)
         for (source, kind, outcome), count in tallies.items():
-            name = f"{source}|{kind}|{outcome}|{self._shard}"
+            name = f"{source}|{kind}|{outcome}|{slot}"
             change = {"$inc": {"count": count}, "$set": {"source": source, "type": kind, "outcome": outcome}}
             draft.write("tallies", UpdateOne({"_id": name}, change, upsert=True))
+        try:
+            await self._ledger.commit(draft)
+        finally:
+            self._free_slots.append(slot)
 
     def _quarantine(self, draft: Draft, item: _Item, now: datetime) -> None:
         letter = DeadLetter(
@@ -452,9 +462,8 @@ class IntakeDesk:
                 draft.write("early", UpdateOne({"_id": item.receipt_id}, {"$set": _wait(draft, item)}))
         tallies: Tallies = Counter()
         self._write_awakened(draft, waiting, tallies, now)
-        self._write_tallies(draft, tallies)
         try:
-            await self._ledger.commit(draft)
+            await self._commit(draft, tallies)
         except Stale:
             return 0
         return sum(item.outcome != "early" for item in waiting)

@@ -1,5 +1,6 @@
 """The intake desk on the real MongoDB: each fact once for ever, in any order, whatever stands beside it in a batch."""
 
+import asyncio
 import itertools
 import json
 from collections.abc import AsyncIterator
@@ -190,6 +191,17 @@ async def test_the_sweep_leaves_what_still_waits(ledger: Ledger, desk: IntakeDes
     assert left["waits"] == "a"
     assert await desk.sweep() == 0
     assert await counts(desk) == {"accepted": 1, "early": 1}
+
+
+async def test_events_that_come_at_once_do_not_lose_races_to_one_another(
+    desk: IntakeDesk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await desk.take(batch(booked("first")))  # makes the collections
+    monkeypatch.setattr("shared.plumbing.settling.ATTEMPTS", 1)  # the first lost race would be the last
+    told = [read_structured(booked(f"e{number}", account=f"a{number}")) for number in range(30)]
+    receipts = await asyncio.gather(*(desk.receive([one]) for one in told))
+    assert {receipt.outcome for (receipt,) in receipts} == {"accepted"}
+    assert await counts(desk) == {"accepted": 31}
 
 
 async def test_an_unknown_time_zone_is_refused_at_the_door(ledger: Ledger, desk: IntakeDesk) -> None:
