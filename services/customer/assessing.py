@@ -53,12 +53,20 @@ class Assessing:
         await self._ledger.database["cleanings"].create_index([("status", 1), ("due_at", 1), ("_id", 1)])
 
     async def step(self) -> int:
-        """Take the next few hundred; answers how many were assessed. Nothing is, while a policy it needs is unset."""
+        """Catch up, a page after the other; answers how many were assessed. None is, while a needed policy is unset."""
+        assessed, full = 0, True
+        while full:
+            fresh, full = await self._page()
+            assessed += fresh
+        return assessed
+
+    async def _page(self) -> tuple[int, bool]:
+        """Take the next few hundred: how many of them were assessed, and whether more may wait behind them."""
         now = self._ledger.clock.now()
         try:
             measure = self._desk.measure(now)
         except LimitUnset:
-            return 0
+            return 0, False
         mark = await self._marks.find_one({"_id": QUALITIES}) or {}
         if mark.get("policy") != measure.version:
             mark = {"policy": measure.version, "recorded": NEVER, "customer": ""}
@@ -70,7 +78,7 @@ class Assessing:
         fresh = await self._unassessed(found, measure)
         await self._assess(await self._ledger.read_heads(STORED, fresh), measure, now)
         await self._marks.replace_one({"_id": QUALITIES}, {**mark, **_reached(found, mark, now)}, upsert=True)
-        return len(fresh)
+        return len(fresh), len(found) == AT_ONCE
 
     async def _unassessed(self, found: Sequence[Document], measure: Yardstick) -> list[Document]:
         ids = [one["_id"] for one in found]

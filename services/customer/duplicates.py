@@ -11,6 +11,7 @@ from pymongo import UpdateOne
 from services.customer.desk import STORED
 from services.customer.model.customer import Customer
 from services.customer.model.likeness import Likeness, compared, likeness, marks
+from services.customer.model.telling_apart import pair_id, pair_of
 from shared.plumbing.journal import Ledger
 from shared.policy.policies import Policies
 
@@ -129,15 +130,11 @@ class Duplicates:
         """Keep pairs of files, in whichever order each is named."""
         operations = [
             UpdateOne(
-                {"_id": f"{a}|{b}"},
+                {"_id": pair_id(a, b)},
                 {"$set": {"a": a, "b": b, "score": found.score, "reasons": list(found.reasons)}},
                 upsert=True,
             )
-            for (a, b), found in ((_pair(*pair), found) for pair, found in alike.items())
+            for (a, b), found in ((pair_of(*pair), found) for pair, found in alike.items())
         ]
         if operations:
             await self._pairs.bulk_write(operations, ordered=False)
-
-
-def _pair(one: str, other: str) -> tuple[str, str]:
-    return (one, other) if one < other else (other, one)

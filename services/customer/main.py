@@ -30,6 +30,7 @@ from services.customer.commands import (
     request_gift,
     request_merge,
     save_segments,
+    tell_apart,
     unmerge_customers,
 )
 from services.customer.commands.age_customers import Ageing
@@ -161,6 +162,7 @@ def build(settings: Settings) -> Service:
             opportunities.routes(ledger),
             segments.routes(ledger, desk),
             duplicates_view.routes(ledger, desk, duplicates),
+            tell_apart.routes(ledger, desk),
             certificate.routes(ledger),
             personal_data.routes(ledger, desk),
         ],

@@ -237,6 +237,8 @@ class CustomersMerged(CustomerEvent):
     merge_id: Code
     survivor_id: Code
     merged_id: Code
+    contacted_at: Moment | None = None
+    """When the merged one was last spoken with."""
 
 
 class CustomersUnmerged(CustomerEvent):
@@ -366,6 +368,7 @@ class ErasureCompleted(CustomerEvent):
     """A person was forgotten: the key is destroyed (PIPL 47). Without `contact_id` the customer with all contacts.
 
     `services` held something under the key; the last raw copies expire at `intake_empty_at` and `quarantine_empty_at`.
+    `files` are all that were forgotten by this request: the customer's, and those that were merged into it.
     """
 
     TYPE: ClassVar[str] = "manyi.customer.erasure.completed.v1"
@@ -375,6 +378,7 @@ class ErasureCompleted(CustomerEvent):
     services: list[Code]
     intake_empty_at: Moment
     quarantine_empty_at: Moment
+    files: list[Code] = []
 
 
 SAYS: tuple[type[Event], ...] = (

@@ -38,4 +38,34 @@ class EntitlementRevoked(EntitlementEvent):
     cause: Literal["decided", "order_void"]
 
 
-SAYS: tuple[type[Event], ...] = (EntitlementGranted, EntitlementUsed, EntitlementRevoked)
+class EntitlementAdopted(EntitlementEvent):
+    """It belongs to this customer now, as it stands, since the file it was granted in is merged or taken out again."""
+
+    TYPE: ClassVar[str] = "manyi.customer.entitlement.adopted.v1"
+    merge_id: Code
+    from_id: Code
+    kind: EntitlementKind
+    percent: int
+    granted_at: Moment
+    expires_at: Moment
+    granted_by: Code | None = None
+    purchase_id: Code | None = None
+    used_at: Moment | None = None
+    revoked_at: Moment | None = None
+
+
+class EntitlementReleased(EntitlementEvent):
+    """It belongs to this customer no longer."""
+
+    TYPE: ClassVar[str] = "manyi.customer.entitlement.released.v1"
+    merge_id: Code
+    to_id: Code
+
+
+SAYS: tuple[type[Event], ...] = (
+    EntitlementGranted,
+    EntitlementUsed,
+    EntitlementRevoked,
+    EntitlementAdopted,
+    EntitlementReleased,
+)

@@ -78,3 +78,44 @@ async def test_the_stock_is_scanned_by_what_files_share_and_again_without_doubli
     ]
     for document in await customer.service.database["customers"].find({}, {"marks": 1}).to_list():
         assert all(isinstance(mark, bytes) and len(mark) == 16 for mark in document["marks"])
+
+
+@pytest.mark.policy("S2-15")
+async def test_a_pair_is_told_apart_with_a_reason_remembered_by_scans_and_reconsidered(customer: Running) -> None:
+    await register(
+        customer,
+        {"customer": "a", "company": "远大机械有限公司", "phone": "13900000001"},
+        {"customer": "b", "company": "远大机戒有限公司", "phone": "13900000001"},
+    )
+
+    async def listed(**query: Any) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = (await customer.client.get("/v1/duplicates", params=query)).json()["pairs"]
+        return found
+
+    await customer.client.post("/v1/duplicates/scans")
+    (pair,) = await listed()
+    one, other = (file["customerId"] for file in pair["files"])
+    body = {"customerId": other, "otherId": one, "reason": "母子公司"}
+    told = await customer.client.post("/v1/duplicates/dismissals", json=body, headers={"X-Manyi-Person": "clerk-1"})
+    assert (told.status_code, told.json()["reason"], told.json()["by"]) == (200, "母子公司", "clerk-1"), told.text
+    again = await customer.client.post("/v1/duplicates/dismissals", json=body)
+    assert (again.status_code, again.json()["type"]) == (409, "/problems/told-apart-already")
+    assert (await customer.client.post("/v1/duplicates/scans")).json()["candidates"] == 1
+    assert await listed() == []
+    assert [(found["dismissedBy"], found["score"]) for found in await listed(dismissed=True)] == [
+        ("clerk-1", pair["score"])
+    ]
+    journal = str(await customer.service.database["journal"].find().to_list())
+    assert "母子公司" not in journal + str(await customer.service.database["told_apart"].find().to_list())
+
+    back = await customer.client.post("/v1/duplicates/reconsiderations", json={**body, "reason": "已合并"})
+    assert (back.status_code, "by" in back.json()) == (200, False), back.text
+    assert await listed() == [pair]
+    for refused, slug in (
+        ({**body, "otherId": other}, "one-file-only"),
+        ({**body, "otherId": "0" * 32}, "pair-unknown"),
+    ):
+        answer = await customer.client.post("/v1/duplicates/dismissals", json=refused)
+        assert answer.json()["type"] == f"/problems/{slug}"
+    nothing = await customer.client.post("/v1/duplicates/reconsiderations", json=body)
+    assert (nothing.status_code, nothing.json()["type"]) == (409, "/problems/not-told-apart")

@@ -10,6 +10,7 @@ from services.customer.main import build as build_customer
 from services.reporting.main import build as build_reporting
 from tests.support.customers import merged, wang
 from tests.support.eventually import eventually
+from tests.support.limits import limits
 from tests.support.service import Running, running, settings_for
 from tests.support.stack import Namespace, RealStack
 
@@ -152,3 +153,63 @@ async def test_a_merge_taken_back_moves_nothing(stack: RealStack, namespace: Nam
         refused = await customer.client.post(f"/v1/merges/{asked['mergeId']}/decisions", json=late)
         assert refused.status_code in (403, 409), refused.text
         assert (await customer.client.get(f"/v1/customers/{one}")).json()["absorbed"] == []
+
+
+@pytest.mark.policy("S0-34", "S2-15", "S3-16")
+async def test_what_a_merged_file_held_is_the_survivors_returns_and_is_forgotten_with_it(
+    stack: RealStack, namespace: Namespace, tmp_path: Path
+) -> None:
+    rewards = limits(tmp_path, {"credit.terms.discount": 3}, unit="percent")
+    async with running(build_customer, settings_for(stack, namespace, tmp_path, **rewards)) as customer:
+
+        async def post(path: str, body: dict[str, Any], status: int = 201) -> dict[str, Any]:
+            answer = await customer.client.post(path, json=body)
+            assert answer.status_code == status, answer.text
+            shown: dict[str, Any] = answer.json()
+            return shown
+
+        async def get(path: str) -> Any:
+            return (await customer.client.get(path)).json()
+
+        one = (await post("/v1/customers", wang(grade="A")))["customerId"]
+        other = wang(name="李明7319", company="西部电机有限公司", phone="13900139000", grade="A")
+        two = (await post("/v1/customers", other))["customerId"]
+        first, second = f"/v1/customers/{one}", f"/v1/customers/{two}"
+        contact = (await post(f"{second}/contacts", {"name": "赵敏7319"}))["contactId"]
+        terms = await post(f"{second}/entitlements", {"kind": "credit_terms", "reason": "无逾期"})
+        promised = {"promise": "寄证书", "within": {"amount": 3, "unit": "working_days"}, "responsible": "u-1"}
+        promise = await post(f"{second}/commitments", promised)
+        await post(f"{second}/interactions", {"kind": "call", "note": "谈了7319"})
+        await post(f"{second}/consents/withdrawals", {"purposes": ["greeting"]}, 200)
+
+        await merged(customer, one, two)
+        assert [held["entitlementId"] for held in await get(f"{first}/entitlements")] == [terms["entitlementId"]]
+        view = await get(f"{first}/360")
+        assert [task["taskId"] for task in view["tasks"]] == [promise["commitmentId"]]
+        spoken = (await get(f"{second}/next-contact"))["lastContactAt"]
+        assert (await get(f"{first}/next-contact"))["lastContactAt"] == spoken
+        said_no = {who["personId"]: who["purposes"] for who in await get(f"{first}/consents")}
+        assert [p["because"] for p in said_no[one] if p["purpose"] == "greeting"] == ["withdrawn"]
+        assert contact in said_no
+        use = f"{first}/entitlements/{terms['entitlementId']}/use"
+        assert (await post(use, {"usedFor": "S-1"}, 200))["status"] == "used"
+        assert (await post(f"{second}/unmerge", {"reason": "不是"}, 200))["customerId"] == two
+        assert [held["status"] for held in await get(f"{second}/entitlements")] == ["used"]
+        assert await get(f"{first}/entitlements") == []
+        assert (await get(f"{first}/next-contact"))["lastContactAt"] < spoken
+
+        await merged(customer, one, two)
+        certificate = await post(f"{second}/erasure", {}, 200)
+        assert (certificate["customerId"], certificate["files"]) == (one, [one, two])
+        assert all(file in certificate["statement"]["en"] for file in (one, two))
+        assert [told["files"] for told in await get(f"{second}/erasures")] == [[one, two]]
+        keys = customer.service.client[f"{namespace.database_prefix}keys"]["persons"]
+        assert await keys.count_documents({"_id": {"$in": [one, two, contact]}}) == 0
+
+        async def forgotten() -> bool:  # a process may remember a key for some seconds
+            shown = str([await get(f"{place}{part}") for place in (first, second) for part in ("/360", "")])
+            return "7319" not in shown
+
+        await eventually(forgotten, timeout=40)
+        again = await customer.client.post(f"{second}/erasure")
+        assert (again.status_code, again.json()["type"]) == (409, "/problems/customer-erased")

@@ -108,7 +108,7 @@ def test_nothing_is_promised_for_the_past_or_to_somebody_erased() -> None:
     with pytest.raises(PromisedForThePast):
         promised(date(2026, 9, 28))
     state = promised()
-    erased = after(state, erase(state, None, "r", FRIDAY))
+    erased = after(state, erase(state, None, "r", FRIDAY, ["c"]))
     assert erased.timers == {}
     due = DEADLINES.due(FRIDAY, THREE_DAYS)
     with pytest.raises(CustomerErased):

@@ -72,7 +72,7 @@ def test_what_is_given_holds_until_it_is_withdrawn_and_may_be_given_anew() -> No
     entry = again.consents["c:survey"]
     assert [one["act"] for one in entry.acts] == ["withdrawn", "given"]
     assert (entry.text_version, entry.evidence) == ("notice-2", "form 8")
-    assert answers(after(again, erase(again, None, "r", NOW)))["survey"] == "erased"
+    assert answers(after(again, erase(again, None, "r", NOW, ["c"])))["survey"] == "erased"
 
 
 @pytest.mark.policy("S2-02")

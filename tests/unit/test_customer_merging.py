@@ -9,7 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.customer.model import contracts, purchases
+from services.customer.model.consents import Consent
 from services.customer.model.customer import Customer, evolve
+from services.customer.model.entitled import Entitlement
 from services.customer.model.files import About
 from services.customer.model.filing import Code
 from services.customer.model.merging import (
@@ -149,3 +151,28 @@ def test_a_merge_that_could_not_be_undone_is_refused() -> None:
     many = b.model_copy(update={"purchases": {str(number): order for number in range(5_001)}})
     with pytest.raises(MergeTooLarge, match="5000"):
         absorb(ACT, a, many)
+
+
+def test_conversations_entitlements_and_a_no_follow_a_merge_and_what_can_return_returns() -> None:
+    early, late = NOW - timedelta(days=90), NOW - timedelta(days=3)
+    held = Entitlement(kind="credit_terms", percent=3, granted_at=early, expires_at=NOW + timedelta(days=9), reason="x")
+    no = Consent(person_id="b", purpose="greeting", status="withdrawn", since=late)
+    files = {
+        "a": Customer(customer_id="a", code="C-a", contacted_at=early),
+        "b": Customer(
+            customer_id="b", code="C-b", contacted_at=late, entitlements={"e": held}, consents={"b:greeting": no}
+        ),
+    }
+    world = World(files)
+    world.say("a", absorb(ACT, files["a"], files["b"]))
+    world.say("b", give_up(ACT, files["a"], files["b"]))
+    survivor = world.files["a"]
+    assert survivor.contacted_at == late
+    assert survivor.entitlements["e"] == held.model_copy(update={"origin": "b"})
+    assert survivor.consents["a:greeting"].status == "withdrawn"
+    assert world.files["b"].entitlements == {}
+    world.say("b", take_back(ACT, survivor, world.files["b"]))
+    world.say("a", release(ACT, survivor, world.files["b"]))
+    assert (world.files["a"].contacted_at, world.files["a"].entitlements) == (early, {})
+    assert (world.files["b"].contacted_at, world.files["b"].entitlements) == (late, {"e": held})
+    assert world.files["a"].consents["a:greeting"].status == "withdrawn", "a no is taken back by a person alone"

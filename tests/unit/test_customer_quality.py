@@ -116,7 +116,7 @@ def test_a_task_is_asked_once_told_level_by_level_and_closed_when_nothing_is_wro
 @pytest.mark.policy("S2-20")
 def test_a_task_of_an_erased_file_is_void() -> None:
     poor = cleaning(WHOLE.model_copy(update={"phone": "12"}))
-    gone = after(poor, erase(poor, None, "r", NOW))
+    gone = after(poor, erase(poor, None, "r", NOW, ["c"]))
     assert problems_of(gone, MEASURE) == []
     closed = after(gone, close(gone, [], is_void(gone), NOW))
     assert closed.cleanings["t"].status == "void"

@@ -23,7 +23,7 @@ from shared.plumbing.commands import Asked, asked, carry_out
 from shared.plumbing.journal import Ledger, Task
 from shared.policy.approvals.acting import Acting
 
-BUSINESS = frozenset({"purchases", "contracts"})
+BUSINESS = frozenset({"purchases", "contracts", "entitlements", "consents"})
 Reason = Annotated[str, Field(min_length=1, max_length=2_000)]
 Rule = Callable[[Act, Customer | None, Customer | None], list[Said]]
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from services.customer.model.open_timers import COMMITMENT, begun, told, without
 from services.customer.model.planned import planned
+from services.customer.model.spoken import spoken
 from shared.contracts import care as said
 from shared.contracts.state import Part
 
@@ -112,11 +113,8 @@ def looked_after(state: "Customer", event: said.CareEvent, private: Mapping[str,
             return {"care_days": {name: one for name, one in state.care_days.items() if name != event.care_id}}
         case said.CustomerGreeted():
             greeting = Greeting.model_validate({**event.model_dump(), **private})
-            last = event.at if event.outcome == "greeted" else state.contacted_at
-            return {
-                "greetings": {**state.greetings, event.greeting_id: greeting},
-                "contacted_at": max((one for one in (state.contacted_at, last) if one is not None), default=None),
-            }
+            greetings = {"greetings": {**state.greetings, event.greeting_id: greeting}}
+            return greetings | spoken(state, event.at) if event.outcome == "greeted" else greetings
         case said.CustomerInvited() | said.InvitationAnswered() | said.AttendanceRecorded():
             before = state.invitations.get(event.invitation_id)
             invitations = {**state.invitations, event.invitation_id: _invited(before, event, private)}

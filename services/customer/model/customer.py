@@ -24,7 +24,9 @@ from services.customer.model.parts import (
     purchase_after,
 )
 from services.customer.model.planned import Plan
-from shared.contracts import care, consent, quality
+from services.customer.model.spoken import joined, parted, spoken
+from services.customer.model.telling_apart import ToldApart, told_apart
+from shared.contracts import care, consent, duplicates, quality
 from shared.contracts import customer as said
 from shared.contracts.entitlements import EntitlementEvent
 from shared.contracts.envelope import Event
@@ -78,6 +80,7 @@ class Customer(State):
         "invitations": ("event_invitations", Invitation),
         "opportunities": ("opportunities", Opportunity),
         "consents": ("consents", Consent),
+        "told_apart": ("told_apart", ToldApart),
     }
 
     customer_id: str
@@ -89,7 +92,11 @@ class Customer(State):
     contracted_until: datetime | None = None
     """The end of the contracts, FOR_EVER for an open one; None also when one was ended or renewed."""
     contacted_at: datetime | None = None
-    """The last conversation, or else when the file was opened (S1-17)."""
+    """The last conversation, here or in a file merged into this one; or else when the file was opened (S1-17)."""
+    own_contacted_at: datetime | None = None
+    """The last one here, while other files are merged into this one."""
+    contacted_elsewhere: dict[str, datetime] = {}
+    """File that is merged into this one → its last conversation."""
     timers: dict[str, Timer] = {}
     """Deadlines of what is promised and planned, as long as they are open, by the id of what is due."""
     key_mark: bool = False
@@ -141,6 +148,7 @@ class Customer(State):
     invitations: dict[str, Invitation] = {}
     opportunities: dict[str, Opportunity] = {}
     consents: dict[str, Consent] = {}
+    told_apart: dict[str, ToldApart] = {}
 
     @computed_field  # type: ignore[prop-decorator]
     @property
@@ -224,14 +232,15 @@ def evolve(state: Customer | None, event: Event, private: Mapping[str, Any]) -> 
         case said.InteractionLogged():
             logged = Interaction.model_validate({**event.model_dump(), **private})
             conversations = {**state.interactions, event.interaction_id: logged}
-            last = max(state.contacted_at or event.at, event.at)
-            return state.model_copy(update={"interactions": conversations, "contacted_at": last})
+            return state.model_copy(update={"interactions": conversations, **spoken(state, event.at)})
         case EntitlementEvent():
             return state.model_copy(update=entitled(state, event, private))
         case care.CareEvent():
             return state.model_copy(update=looked_after(state, event, private))
         case consent.ConsentEvent():
             return state.model_copy(update={"consents": consented(state, event, private)})
+        case duplicates.LikenessEvent():
+            return state.model_copy(update=told_apart(state, event, private))
         case quality.QualityEvent():
             return state.model_copy(update=cleaned(state, event, private))
         case _:
@@ -263,10 +272,14 @@ def _regrouped(state: Customer, event: said.CustomersMerged | said.CustomersUnme
     if state.customer_id == event.merged_id:
         fields: dict[str, Any] = {"merged_into": event.survivor_id if together else None}
         if together:
-            fields.update({"purchases": {}, "contracts": {}, "ordered_at": None, "contracted_until": None})
+            given_up: dict[str, Any] = {"purchases": {}, "contracts": {}, "entitlements": {}}
+            fields.update(given_up | {"ordered_at": None, "contracted_until": None})
         return state.model_copy(update=fields)
     others = [one for one in state.absorbed if one != event.merged_id]
-    return state.model_copy(update={"absorbed": [*others, event.merged_id] if together else others})
+    if isinstance(event, said.CustomersMerged):
+        heard = joined(state, event.merged_id, event.contacted_at)
+        return state.model_copy(update={"absorbed": [*others, event.merged_id], **heard})
+    return state.model_copy(update={"absorbed": others, **parted(state, event.merged_id)})
 
 
 def _erased(state: Customer, event: said.ErasureCompleted) -> Customer:

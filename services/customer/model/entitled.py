@@ -26,6 +26,8 @@ class Entitlement(Part):
     revoked_at: datetime | None = None
     reason: str | None = None
     used_for: str | None = None
+    origin: str | None = None
+    """The merged file that it belongs to by itself."""
 
     def status(self, now: datetime) -> Literal["active", "used", "revoked", "expired"]:
         """What it is worth at this instant."""
@@ -39,7 +41,10 @@ class Entitlement(Part):
 def entitled(state: "Customer", event: said.EntitlementEvent, private: Mapping[str, Any]) -> dict[str, Any]:
     """The fields of the file that an event about an entitlement changes."""
     match event:
-        case said.EntitlementGranted():
+        case said.EntitlementReleased():
+            kept = {name: one for name, one in state.entitlements.items() if name != event.entitlement_id}
+            return {"entitlements": kept}
+        case said.EntitlementGranted() | said.EntitlementAdopted():
             fields = event.model_dump(exclude={"customer_id", "dims", "entitlement_id"})
             one = Entitlement.model_validate({**fields, **private})
         case said.EntitlementUsed():

@@ -1,5 +1,6 @@
 """Rules: a person is forgotten, a whole file or one contact of it (PIPL 47). Facts without names stay counted."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from services.customer.model.contacts import ContactUnknown
@@ -7,14 +8,23 @@ from services.customer.model.customer import Customer
 from services.customer.model.files import CustomerErased
 from shared.contracts import customer as said
 from shared.contracts.catalogue import INTAKE_DAYS, QUARANTINE_DAYS
-from shared.contracts.decision import Said
+from shared.contracts.decision import Refusal, Said
 
 HOLDERS = ("customer", "survey", "feedback")
 """Services that keep words or names of a person, all under the one key that is destroyed."""
 
 
-def erase(state: Customer, contact_id: str | None, request_id: str, now: datetime) -> list[Said]:
-    """Forget a contact, or else the whole file with its contacts. Raises ContactUnknown and CustomerErased."""
+class MergedMeanwhile(Refusal):
+    SLUG = "merged-meanwhile"
+
+
+def erase(state: Customer, contact_id: str | None, request_id: str, now: datetime, files: Sequence[str]) -> list[Said]:
+    """Forget a contact, or else the whole file with its contacts; `files` are all that one request forgets.
+
+    Raises ContactUnknown, CustomerErased, and MergedMeanwhile where another file is one with this one by now.
+    """
+    if contact_id is None and (others := set(state.absorbed) - set(files)):
+        raise MergedMeanwhile(f"{', '.join(sorted(others))} was merged into {state.code} just now; ask once more")
     if contact_id is None and state.erased_at is not None:
         raise CustomerErased(f"customer {state.code} was erased before; its certificate is under …/erasures")
     if contact_id is not None and contact_id not in state.contacts:
@@ -27,6 +37,7 @@ def erase(state: Customer, contact_id: str | None, request_id: str, now: datetim
         services=list(HOLDERS),
         intake_empty_at=now + timedelta(days=INTAKE_DAYS),
         quarantine_empty_at=now + timedelta(days=QUARANTINE_DAYS),
+        files=list(files),
         dims=state.dims_now("manyi", {}, None),
     )
     return [Said(event, now)]

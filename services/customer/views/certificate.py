@@ -14,13 +14,14 @@ from shared.plumbing.keyring import CACHED_S
 
 
 class Certificate(Shown):
-    """Of a customer, or of one contact. `statement` says it in words, Chinese and English."""
+    """Of a customer, in all `files` that are one with the customer's, or of one contact; in words, `statement`."""
 
     request_id: str
     customer_id: str
     contact_id: str | None = None
     completed_at: Moment
     services: list[str]
+    files: list[str] = []
     intake_empty_at: Moment
     quarantine_empty_at: Moment
     statement: dict[str, str]
@@ -28,18 +29,20 @@ class Certificate(Shown):
 
 def as_certificate(event: ErasureCompleted) -> dict[str, Any]:
     """The certificate that an erasure earns, as JSON."""
+    files = "、".join(event.files or [event.customer_id])
     intake, quarantine = (f"{one:%Y-%m-%d %H:%M} UTC" for one in (event.intake_empty_at, event.quarantine_empty_at))
     statement = {
         "zh": (
-            f"个人密钥已销毁，{'、'.join(event.services)} 各服务及其日志、备份中的个人信息均无法再读取"
+            f"档案 {files}：个人密钥已销毁，{'、'.join(event.services)} 各服务及其日志、备份中的个人信息均无法再读取"
             f"（进程内存至多 {CACHED_S:.0f} 秒）。接收主题中的原始消息最迟于 {intake} 过期；"
             f"尚未归属到本人的隔离记录最迟于 {quarantine} 过期。统计数据不含个人信息，保持不变。"
         ),
         "en": (
-            "The person's key is destroyed: nothing personal can be read any more in the services "
-            f"{', '.join(event.services)}, their journals and backups (a process remembers a key for {CACHED_S:.0f} s "
-            f"at most). Raw messages on intake topics expire by {intake}; quarantined records that could not be "
-            f"attributed to the person expire by {quarantine}. Statistics hold nothing personal and stay as they are."
+            f"Files {', '.join(event.files or [event.customer_id])}: the person's key is destroyed. Nothing personal "
+            f"can be read any more in the services {', '.join(event.services)}, their journals and backups (a process "
+            f"remembers a key for {CACHED_S:.0f} s at most). Raw messages on intake topics expire by {intake}; "
+            f"quarantined records that could not be attributed to the person expire by {quarantine}. Statistics hold "
+            "nothing personal and stay as they are."
         ),
     }
     shown = Certificate.model_validate({**event.model_dump(), "statement": statement})

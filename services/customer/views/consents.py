@@ -10,7 +10,7 @@ from services.customer.model.consenting import YES, Because, Purposes, may_send
 from services.customer.model.consents import Consent
 from services.customer.model.customer import Customer
 from services.customer.model.parts import Contact
-from services.customer.views.customer_file import Reading, Shown, read_file
+from services.customer.views.customer_file import Reading, Shown, owners_of, read_file
 from shared.contracts.envelope import Code, Moment
 from shared.plumbing.access import allowed
 from shared.plumbing.journal import Ledger
@@ -84,12 +84,13 @@ def routes(ledger: Ledger, desk: Desk) -> APIRouter:
         loaded, fields = await read_file(ledger, customer_id, permit)
         if loaded.state is None:
             raise ValueError("a file that was read exists")
-        people = await contacts.find({"owner": customer_id}).sort("_id", 1).to_list(MAX_PAGE)
+        files = {"owner": {"$in": owners_of(loaded)}}
+        people = await contacts.find(files).sort("_id", 1).to_list(MAX_PAGE)
         known = zip(people, await ledger.read_parts(STORED, "contacts", people), strict=True)
         state = loaded.state.model_copy(
             update={"contacts": {stored["_id"]: part for stored, part in known if isinstance(part, Contact)}}
         )
-        documents = await consents.find({"owner": customer_id}).to_list()
+        documents = await consents.find(files).to_list()
         parts = await ledger.read_parts(STORED, "consents", documents)
         entries = [one for one in parts if isinstance(one, Consent)]
         if fields != "full":

@@ -1,6 +1,6 @@
 """All that a colleague should know before talking with a customer, in one answer and by one query (S2-15)."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -9,7 +9,6 @@ from fastapi.responses import JSONResponse
 
 from services.customer.desk import Desk
 from services.customer.model.cadence import Cadence
-from services.customer.model.customer import Customer
 from services.customer.model.heard import CaseTold, Told, cases, responses
 from services.customer.model.parts import Contract, Purchase
 from services.customer.model.risk import Seen, Weights, reasons, score
@@ -34,6 +33,7 @@ from shared.contracts.survey import Answer
 from shared.plumbing.journal import Ledger
 from shared.policy.calendar.business import CalendarYearUnknown
 from shared.policy.permission.masking import masked
+from shared.policy.timers import Timer
 
 SHOWN_RESPONSES = 5
 SHOWN_OVER = 20
@@ -152,7 +152,7 @@ def routes(ledger: Ledger, desk: Desk) -> APIRouter:
             **sides.shown(now),
             "visits": [masked(as_visit(one), VISIT_MASKS, sides.fields) for one in sides.visits],
             "spendings": [_json(_spending(one.state)) for one in sides.spendings if one.state is not None],
-            "tasks": [_json(one) for one in _tasks(sides.loaded.state, now)],
+            "tasks": [_json(one) for one in _tasks(sides.timers, now)],
             "satisfaction": [_json(_response(one)) for one in responses(sides.told)[:SHOWN_RESPONSES]],
             "cases": _json(_cases(cases(sides.told))),
             "risk": _json(_risk(desk, sides, now)),
@@ -185,9 +185,8 @@ def _cases(found: Sequence[CaseTold]) -> Cases:
     )
 
 
-def _tasks(state: Customer | None, now: datetime) -> list[ShownTask]:
+def _tasks(timers: Mapping[str, Timer], now: datetime) -> list[ShownTask]:
     """Every deadline that is open, the first due first."""
-    timers = {} if state is None else state.timers
     found = [
         ShownTask(task_id=name, kind=one.kind, due_at=one.target.due_at, overdue=one.target.due_at <= now)
         for name, one in timers.items()

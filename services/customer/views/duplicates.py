@@ -1,6 +1,6 @@
 """Files that may be about the same customer: masked, with score and reasons, so that everybody may see them (S2-15)."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query
 
@@ -8,7 +8,9 @@ from services.customer.commands.register_customer import CreateCustomer
 from services.customer.desk import STORED, Desk
 from services.customer.duplicates import Candidate, Duplicates, Thresholds
 from services.customer.model.customer import Customer
+from services.customer.model.telling_apart import ToldApart
 from services.customer.views.customer_file import Shown
+from shared.contracts.envelope import Moment
 from shared.plumbing.access import allowed
 from shared.plumbing.commands import Asked, asked
 from shared.plumbing.journal import Ledger
@@ -34,11 +36,23 @@ class ScoredHit(Hit):
 
 
 class Pair(Shown):
-    """Two files that may be one."""
+    """Two files that may be one; `dismissed` by whom and when, if somebody said that they are not."""
 
     score: int
     reasons: list[str]
     files: list[Hit]
+    dismissed_by: str | None = None
+    dismissed_at: Moment | None = None
+
+
+class Dismissal(Shown):
+    """Two files; with `by`, `at` and `reason` once somebody said that they are not the same customer."""
+
+    customer_id: str
+    other_id: str
+    by: str | None = None
+    at: Moment | None = None
+    reason: str | None = None
 
 
 class PairPage(Shown):
@@ -72,6 +86,13 @@ def scored(candidate: Candidate) -> ScoredHit:
     return ScoredHit(**hit(candidate.customer).model_dump(), score=like.score, reasons=list(like.reasons))
 
 
+def as_dismissal(customer_id: str, other_id: str, told: ToldApart | None) -> dict[str, Any]:
+    """What somebody said of a pair, as JSON."""
+    said = {} if told is None else {"by": told.by, "at": told.at, "reason": told.reason}
+    shown = Dismissal.model_validate({"customer_id": customer_id, "other_id": other_id, **said})
+    return shown.model_dump(mode="json", by_alias=True, exclude_none=True)
+
+
 def routes(ledger: Ledger, desk: Desk, duplicates: Duplicates) -> APIRouter:
     """Below /v1/duplicates: check before opening a file, scan the stock, list the pairs."""
     router = APIRouter(prefix="/v1/duplicates", tags=["duplicates"])
@@ -103,15 +124,28 @@ def routes(ledger: Ledger, desk: Desk, duplicates: Duplicates) -> APIRouter:
     async def list_pairs(
         limit: Annotated[int, Query(ge=1, le=MAX_PAGE)] = 50,
         skip: Annotated[int, Query(ge=0, le=100_000)] = 0,
+        dismissed: Annotated[
+            bool, Query(description="Those that somebody told apart, instead of the open ones.")
+        ] = False,
     ) -> PairPage:
-        cursor = ledger.database["duplicates"].find({}).sort([("score", -1), ("_id", 1)]).skip(skip).limit(limit)
-        documents = await cursor.to_list()
-        heads = await _heads(ledger, [one[side] for one in documents for side in ("a", "b")])
-        pairs = [
-            Pair(score=one["score"], reasons=one["reasons"], files=[hit(heads[one["a"]]), hit(heads[one["b"]])])
-            for one in documents
-            if {one["a"], one["b"]} <= heads.keys()
+        apart = {"from": "told_apart", "localField": "_id", "foreignField": "_id", "as": "apart"}
+        pipeline: list[dict[str, Any]] = [
+            {"$sort": {"score": -1, "_id": 1}},
+            {"$lookup": apart},
+            {"$match": {"apart.0": {"$exists": dismissed}}},
+            {"$skip": skip},
+            {"$limit": limit},
         ]
+        documents = await (await ledger.database["duplicates"].aggregate(pipeline)).to_list()
+        heads = await _heads(ledger, [one[side] for one in documents for side in ("a", "b")])
+        pairs = []
+        for one in documents:
+            files = [heads.get(one[side]) for side in ("a", "b")]
+            if any(file is None or file.merged_into is not None for file in files):
+                continue
+            told = {f"dismissed_{name}": one["apart"][0][name] for name in ("by", "at")} if one["apart"] else {}
+            shown = {**told, "files": [hit(file) for file in files if file is not None]}
+            pairs.append(Pair.model_validate({"score": one["score"], "reasons": one["reasons"], **shown}))
         return PairPage(pairs=pairs)
 
     return router

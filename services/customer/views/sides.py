@@ -25,6 +25,7 @@ from shared.plumbing.database import Document
 from shared.plumbing.journal import Ledger, Loaded, head_of, part_of
 from shared.policy.permission.masking import Mask, masked
 from shared.policy.permission.table import Fields
+from shared.policy.timers import Timer
 
 HEARD_AT_MOST = 2_000
 """Events of other services that are looked at, the last ones."""
@@ -98,7 +99,15 @@ def _query() -> list[Document]:
         SPENDINGS.collection, SPENDINGS.collection, "customers", *_latest("approval.submitted_at", SHOWN_SPENDINGS)
     )
     heard = _lookup(HEARD, HEARD, "customer", *_latest("at", HEARD_AT_MOST))
-    return [{"$set": {"beside.owners": {"$concatArrays": [["$_id"], "$absorbed"]}}}, *parts, visits, spendings, heard]
+    files = _lookup("files", STORED.collection, "_id", {"$project": {"timers": 1}})
+    return [
+        {"$set": {"beside.owners": {"$concatArrays": [["$_id"], "$absorbed"]}}},
+        *parts,
+        visits,
+        spendings,
+        heard,
+        files,
+    ]
 
 
 def _latest(moment: str, most: int) -> list[Document]:
@@ -134,6 +143,8 @@ class Sides:
     visits: Sequence[Loaded[Visit]]
     spendings: Sequence[Loaded[Spending]]
     told: Sequence[Told]
+    timers: Mapping[str, Timer]
+    """Every open deadline, also of the files that were merged into this one."""
 
     def shown(self, now: datetime) -> dict[str, list[dict[str, Any]]]:
         """Every section as JSON, masked."""
@@ -167,4 +178,5 @@ async def all_sides(ledger: Ledger, customer_id: str, permit: Permit) -> Sides:
         [head_of(VISITS, one, opened) for one in beside[VISITS.collection]],
         [head_of(SPENDINGS, one, opened) for one in beside[SPENDINGS.collection]],
         [_told(document) for document in beside[HEARD]],
+        {name: Timer.model_validate(one) for file in beside["files"] for name, one in file["timers"].items()},
     )
