@@ -68,6 +68,7 @@ from services.customer.views import (
     segments,
     timeline,
     visits,
+    worth,
 )
 from services.customer.views import duplicates as duplicates_view
 from services.customer.views import imports as imports_view
@@ -115,7 +116,7 @@ def build(settings: Settings) -> Service:
             customer_360.routes(ledger, desk),
             search.routes(ledger, desk),
             register_customer.routes(ledger, desk, duplicates),
-            log_interaction.routes(ledger),
+            log_interaction.routes(ledger, desk),
             keep_contacts.routes(ledger, desk),
             grade_customers.routes(ledger, desk),
             make_commitments.routes(ledger, deadlines),
@@ -149,6 +150,7 @@ def build(settings: Settings) -> Service:
             entry.routes(ledger, desk),
             export.routes(ledger, desk),
             customer_file.routes(ledger, desk),
+            worth.routes(ledger, desk),
             timeline.routes(ledger),
             contacts.routes(ledger),
             cards.routes(ledger, desk),

@@ -14,7 +14,7 @@ from services.customer.model.customer import Customer
 from services.customer.model.files import add_contact, log_interaction
 from services.customer.views.customer_file import LoggedInteraction, as_interaction
 from shared.contracts import intake
-from shared.contracts.decision import Said, Scene
+from shared.contracts.decision import Invalid, Said, Scene
 from shared.contracts.envelope import Code, Moment
 from shared.plumbing.access import allowed
 from shared.plumbing.commands import Asked, asked, carry_out
@@ -23,7 +23,7 @@ from shared.plumbing.journal import Ledger, Task
 
 
 class LogInteraction(BaseModel):
-    """A conversation: its kind, when, over which channel, and what was said (kept here, sealed)."""
+    """A conversation: its kind (`interaction.kinds`, guidance among them), when, over which channel, what was said."""
 
     model_config = ConfigDict(extra="forbid", alias_generator=to_camel, validate_by_name=True, validate_by_alias=True)
     kind: Code = Field(examples=["visit"])
@@ -57,7 +57,11 @@ def understood(desk: Desk) -> list[Understood]:
     return [Understood(intake.ContactRegistered, contact), Understood(intake.InteractionLogged, logged)]
 
 
-def routes(ledger: Ledger) -> APIRouter:
+class InteractionKindUnknown(Invalid):
+    SLUG = "interaction-kind-unknown"
+
+
+def routes(ledger: Ledger, desk: Desk) -> APIRouter:
     """POST /v1/customers/{customer_id}/interactions."""
     router = APIRouter(prefix="/v1/customers", tags=["interactions"])
 
@@ -74,7 +78,10 @@ def routes(ledger: Ledger) -> APIRouter:
         interaction_id = uuid.uuid4().hex
         at = body.at or ledger.clock.now()
 
-        def rule(state: Customer | None, _scene: Scene) -> Sequence[Said]:
+        def rule(state: Customer | None, scene: Scene) -> Sequence[Said]:
+            kinds = desk.policies.value("interaction.kinds", desk.day(scene.now)).value
+            if body.kind not in kinds:
+                raise InteractionKindUnknown(f"{body.kind!r} is no kind of contact; there are {', '.join(kinds)}")
             who = at_home(customer_id, at, state)
             details = body.model_dump(exclude={"kind", "at", "note"})
             return log_interaction(state, who, interaction_id, body.kind, details, body.note)
