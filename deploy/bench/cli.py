@@ -25,7 +25,7 @@ BENCHES = {
     "query": ("deploy.bench.query", 1_000_000, 10),
     "latency": ("deploy.bench.latency", 20_000, 3),
     "intake": ("deploy.bench.intake", 80_000, 2),
-    "rebuild": ("deploy.bench.rebuild", 1_000_000, 1),
+    "rebuild": ("deploy.bench.rebuild", 400_000, 1),
     "start": ("deploy.bench.start", 1, 2),
     "scale": ("deploy.bench.scale", 150_000, 3),
     "customer": ("deploy.bench.customer", 100_000, 3),

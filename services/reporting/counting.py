@@ -8,7 +8,7 @@ from shared.plumbing.listening import Portion
 from shared.plumbing.reading import Reader
 from shared.plumbing.settings import Settings
 
-PORTION = Portion(24_000, 512 * 1024)
+PORTION = Portion(24_000, 384 * 1024)
 """Much at once, and of every partition: what they all say of one day is one sum."""
 SPEAKERS = ("customer", "survey", "feedback")
 

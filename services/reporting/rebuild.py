@@ -109,5 +109,5 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    gc.set_threshold(100_000, 20, 100)  # as in __main__.py
+    gc.set_threshold(2_000_000, 20, 100)  # as in __main__.py
     sys.exit(main())

@@ -257,10 +257,10 @@ def _place(item: Handed) -> str:
 
 
 def sliced(
-    records: Mapping[TopicPartition, Sequence[Record]], most: int
+    records: Mapping[TopicPartition, Sequence[Record]], size: int
 ) -> list[dict[TopicPartition, Sequence[Record]]]:
-    """As few slices of about `most` records as it takes; each has its share of every partition, in order."""
-    count = -(-sum(map(len, records.values())) // most)
+    """Slices of about so many records; each has its share of every partition, in order."""
+    count = max(1, round(sum(map(len, records.values())) / size)) if records else 0
     slices: list[dict[TopicPartition, Sequence[Record]]] = [{} for _ in range(count)]
     for place, of_place in records.items():
         for number, part in enumerate(slices):

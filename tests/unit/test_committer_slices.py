@@ -71,6 +71,7 @@ def test_slices_make_no_difference(told: list[tuple[TopicPartition, dict[str, An
 def test_each_slice_has_its_share_of_every_partition_in_order() -> None:
     batch = {HERE: tallied(HERE, 10), THERE: tallied(THERE, 4)}
     parts = sliced(batch, 5)
+    assert sliced({}, 5) == []
     assert [len(part[HERE]) for part in parts] == [3, 3, 4]
     assert [record.offset for part in parts for record in part.get(THERE, ())] == [0, 1, 2, 3]
 
