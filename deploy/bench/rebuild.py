@@ -16,7 +16,7 @@ from deploy.local.places import ROOT
 from deploy.local.trouble import CannotContinue
 
 COLUMNS = {"seconds": "from its start until it answers, s", "events_s": "events/s"}
-PARTS = ("facts.responses", "changes", "cells", "dated")
+PARTS = ("facts.responses", "changes")
 TELL_EVERY_S = 10.0
 
 

@@ -98,10 +98,7 @@ async def _from_cells(
         max(end for _, end in ranges.values())[:7],
         [day[5:7] + day[8:] for range_ in ranges.values() for day in single_days(range_)],
     )
-    later = [] if question.as_of is None else await moment.dated(wanted, question.as_of)
-    sums: dict[tuple[Cut, Values], dict[str, Tally]] = {}
-    for cells, sign in ((await moment.live(wanted), 1), (later, -1)):
-        _add_cells(sums, cells, ranges, sign)
+    sums = _added_up(await moment.cells(wanted, question.as_of), ranges)
     found: dict[Cut, dict[Values, Tally]] = {}
     for (cut, values), tallies in sums.items():
         if _matcher(cut, question.filters)(values):
@@ -109,10 +106,12 @@ async def _from_cells(
     return found
 
 
-def _add_cells(
-    sums: dict[tuple[Cut, Values], dict[str, Tally]], cells: Iterable[Cell], ranges: Mapping[str, Range], sign: int
-) -> None:
-    for cell in cells:
+def _added_up(
+    cells: Iterable[tuple[Cell, int]], ranges: Mapping[str, Range]
+) -> dict[tuple[Cut, Values], dict[str, Tally]]:
+    """The sums of each range, by its word, of every part of every cut."""
+    sums: dict[tuple[Cut, Values], dict[str, Tally]] = {}
+    for cell, sign in cells:
         key = (cell.cut, cell.values)
         found = sums.get(key)
         if found is None:
@@ -125,6 +124,7 @@ def _add_cells(
             for day, amounts in cell.days.items():
                 if start <= day < end and not _whole(day[:7], start, end):
                     _add(into, amounts, sign)
+    return sums
 
 
 def _whole(month: str, start: str, end: str) -> bool:

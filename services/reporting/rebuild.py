@@ -21,6 +21,7 @@ from pymongo.errors import PyMongoError
 from services.reporting.configuration import Definition, definitions
 from services.reporting.counting import PORTION, counter_of, shelves_of, topics_of
 from services.reporting.metrics.catalogue import catalogue_of
+from shared.plumbing import slips
 from shared.plumbing.clock import SystemClock
 from shared.plumbing.committer import BatchCommitter
 from shared.plumbing.database import open_client
@@ -60,6 +61,7 @@ async def begun(settings: Settings, definition: Definition) -> AsyncIterator[tup
                 store,
                 SystemClock(),
                 max_dead_letters_in_a_row=settings.max_dead_letters_in_a_row,
+                rules=slips.NONE,
             )
             yield number, Rebuild(consumer, committer, generations, number, session, PORTION.records)
             await store.close()

@@ -22,7 +22,9 @@ from shared.plumbing.counting import Counter, Handed, read_all, waiting, wanted
 from shared.plumbing.crashing import point
 from shared.plumbing.listening import Batch, Record
 from shared.plumbing.logs import check_cursor
+from shared.plumbing.pile import Pile
 from shared.plumbing.plan import Outcome, Plan
+from shared.plumbing.slips import USUAL, Rules, posted
 from shared.plumbing.store import Cursor, CursorMoved, Interrupted, Move, Page, Store
 from shared.plumbing.store_documents import place_name
 from shared.plumbing.streak import Streak
@@ -79,6 +81,7 @@ class BatchCommitter:
         max_dead_letters_in_a_row: int,
         bounds: Bounds | None = None,
         slice_records: int = SLICE_RECORDS,
+        rules: Rules = USUAL,
     ) -> None:
         self._counter = counter
         self._store = store
@@ -87,6 +90,7 @@ class BatchCommitter:
         self._bounds = bounds
         self._slice_records = slice_records
         self._cursors: dict[TopicPartition, Cursor] = {}
+        self._pile = Pile(rules)
         self._rewound: dict[TopicPartition, int] = {}
         self._generation = 0
 
@@ -98,6 +102,7 @@ class BatchCommitter:
         """Claim again before the next record."""
         self._generation += 1
         self._cursors.clear()
+        self._pile.clear()
         self._rewound.clear()
 
     async def begins(self, places: Collection[TopicPartition]) -> dict[TopicPartition, int]:
@@ -156,6 +161,7 @@ class BatchCommitter:
                 standing = await self._store.cursors()
                 for place in moved.places:
                     self._cursors.pop(place, None)
+                    self._pile.drop(place)
                     offsets[place] = standing[place].next if place in standing else 0
                 left = [{place: part[place] for place in part.keys() - moved.places} for part in slices]
                 slices, planned = [part for part in left if part], None
@@ -169,6 +175,7 @@ class BatchCommitter:
         generation = self._generation
         point("committer.claim")
         cursors = await self._store.claim(places)
+        slips = await self._store.slips(places)
         point("committer.claimed")
         if self._bounds is not None:
             for place, (start, end) in (await self._bounds(places)).items():
@@ -176,6 +183,7 @@ class BatchCommitter:
         if generation != self._generation:
             raise Interrupted("partitions moved while they were claimed")
         self._cursors.update(cursors)
+        self._pile.add(slips)
 
     async def _plan(
         self, part: Mapping[TopicPartition, Sequence[Record]], shard: str, behind: Planned | None
@@ -192,8 +200,8 @@ class BatchCommitter:
                 pages[shelf] = pages.get(shelf, {}) | {name: changed[name] for name in subjects & changed.keys()}
         to_open = waiting(pages)
         parked = await self._store.parked(to_open) if to_open else {}
-        plan = Plan(self._counter, pages, parked, self._clock.now(), shard)
-        outcome = await self._beside(len(records), partial(plan.work, handed))
+        plan = Plan(self._counter, pages, parked, self._clock.now())
+        outcome = await self._beside(len(records), partial(self._worked, plan, handed, shard))
         return Planned(handed, {place: of_place[-1].offset + 1 for place, of_place in part.items()}, outcome)
 
     async def _commit_beside(
@@ -207,21 +215,25 @@ class BatchCommitter:
         """Commit a slice and plan the `following` one meanwhile; None where there is none, or that one must wait."""
         if not following or any(page.parked for pages in planned.pages.values() for page in pages.values()):
             # What is parked by this slice can be looked up when it is stored.
-            await self._commit(planned, cursors, generation)
+            await self._commit(planned, cursors, generation, shard)
             return None
         planning = asyncio.create_task(self._plan(following[0], shard, planned))
         try:
-            await self._commit(planned, cursors, generation)
+            await self._commit(planned, cursors, generation, shard)
         except BaseException:
             planning.cancel()
             await asyncio.gather(planning, return_exceptions=True)
             raise
         return await planning
 
-    async def _commit(self, planned: Planned, cursors: dict[TopicPartition, Cursor], generation: int) -> None:
+    async def _commit(
+        self, planned: Planned, cursors: dict[TopicPartition, Cursor], generation: int, shard: str
+    ) -> None:
         """Commit a slice and move `cursors`; what is assumed for later only as long as nothing was forgotten."""
         streak = self._streak.after((_place(item), item.unreadable) for item in planned.handed)
         recorded = planned.outcome.recorded
+        to_post = partial(self._pile.lay, planned.outcome, len(planned.handed), shard)
+        await self._beside(self._pile.records, to_post)
         moves = {
             place: Move(cursors[place], offset, recorded.get(place, cursors[place].recorded))
             for place, offset in planned.nexts.items()
@@ -234,10 +246,18 @@ class BatchCommitter:
         cursors.update(moved)
         if generation == self._generation:
             self._cursors.update(moved)
+            self._pile.settle(planned.outcome.writes)
         self._tell(planned.outcome)
 
     async def _beside(self, records: int, work: Callable[[], T]) -> T:
         return work() if records < BESIDE_RECORDS else await asyncio.to_thread(work)
+
+    def _worked(self, plan: Plan, handed: Sequence[Handed], shard: str) -> Outcome:
+        """The outcome of a slice; one that leaves no slip goes to the cells at once."""
+        outcome = plan.work(handed)
+        if not self._pile.is_small(len(handed)):
+            outcome.writes.live, outcome.writes.dated = posted([outcome.added], shard)
+        return outcome
 
     def _tell(self, outcome: Outcome) -> None:
         for topic, count in outcome.counted.items():

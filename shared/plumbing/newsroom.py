@@ -12,11 +12,13 @@ from typing import Protocol
 from shared.plumbing.news import News, PositionLost
 from shared.plumbing.telemetry import logger
 
-AT_MOST_EVERY_S = 0.2
+AT_MOST_EVERY_S = 0.02
+A_WATCHER_S = 0.0006
+"""How much longer for each who watches: telling them takes a part of the time only, however many they are."""
 AHEAD_S = 10.0
 """Another process may have told more than we have read so far, but not for long."""
-MOST_UNTOLD = 64
-"""News that wait for one watcher; at five a second it may be away for a dozen seconds."""
+MOST_UNTOLD = 512
+"""News that wait for one watcher; at fifty a second it may be away for ten seconds."""
 READ_AGAIN_AT_ONCE = 8
 log = logger("newsroom")
 
@@ -149,7 +151,8 @@ class Newsroom:
         else:
             self._untold = news
             loop = asyncio.get_running_loop()
-            loop.call_at(max(loop.time(), self._told_at + AT_MOST_EVERY_S), self._tell)
+            pause = AT_MOST_EVERY_S + A_WATCHER_S * len(self._watchers)
+            loop.call_at(max(loop.time(), self._told_at + pause), self._tell)
 
     def _tell(self) -> None:
         news, self._untold = self._untold, None

@@ -11,20 +11,21 @@ from datetime import datetime
 
 from aiokafka import TopicPartition
 
-from shared.plumbing.cells import dated_keys, live_key, merge, without_zeros
 from shared.plumbing.contributions import Contributions
 from shared.plumbing.counting import Counter, Handed
 from shared.plumbing.projection import Fact, Heard, Projection, Unfit, local_day
 from shared.plumbing.reading import Letter, Unreadable
+from shared.plumbing.slips import Added
 from shared.plumbing.store import Change, First, Kept, Page, Parked, Quarantined, Writes
 from shared.plumbing.undo import undo
 
 
 @dataclass
 class Outcome:
-    """Writes, and what to tell the operator."""
+    """Writes without those to cells, what is added to cells, and what to tell the operator."""
 
     writes: Writes
+    added: Added = field(default_factory=dict)
     counted: dict[str, int] = field(default_factory=dict)
     """Records by topic."""
     forks: list[str] = field(default_factory=list)
@@ -55,17 +56,14 @@ class Plan:
         pages: Mapping[str, Mapping[str, Page]],
         parked: Mapping[tuple[str, str, int], Parked],
         now: datetime,
-        shard: str,
     ) -> None:
-        """`shard` is where the cells of this batch are kept; nobody else may write there."""
-        self._shard = shard
         self._counter = counter
         self._pages = pages
         self._stored_parked = parked
         self._parked: dict[tuple[str, str, int], Parked] = dict(parked)
         self._now = now
         self._open: dict[tuple[str, str], _Open] = {}
-        self._added: dict[str, Contributions] = {}
+        self._contributions: dict[str, Contributions] = {}
         self.outcome = Outcome(Writes())
 
     def work(self, handed: Sequence[Handed]) -> Outcome:
@@ -213,20 +211,15 @@ class Plan:
             (writes.changed if opened.stored else writes.new).setdefault(opened.shelf, []).append(opened.page)
             if opened.projection is not None and opened.steps:
                 self._count(opened.projection, opened)
-        for projection, added in self._added.items():
-            for day, cells in added.cells().items():
-                for key, sums in cells.items():
-                    for dated in dated_keys(projection, key, self._shard, day):
-                        merge(writes.dated, dated, sums)
-                    merge(writes.live, live_key(projection, key, self._shard), sums)
-        writes.dated = without_zeros(writes.dated)
-        writes.live = without_zeros(writes.live)
+        for projection, contributions in self._contributions.items():
+            for day, cells in contributions.cells().items():
+                self.outcome.added[projection, day] = cells
 
     def _count(self, projection: Projection, opened: _Open) -> None:
         """Add the difference of each recorded day to its cells."""
-        added = self._added.get(projection.name)
+        added = self._contributions.get(projection.name)
         if added is None:
-            added = self._added[projection.name] = Contributions(self._counter.cuts)
+            added = self._contributions[projection.name] = Contributions(self._counter.cuts)
         before = opened.original
         for day, fact in opened.steps:
             if before is not None:

@@ -13,6 +13,7 @@ from shared.plumbing.dead_letters import Retried, Settled
 from shared.plumbing.journal import Stale
 from shared.plumbing.plan import Plan
 from shared.plumbing.quarantine import DeadLetter
+from shared.plumbing.slips import posted
 from shared.plumbing.store import CursorMoved, Interrupted, Kept, Move, Store
 from shared.plumbing.store_documents import place_name
 
@@ -41,7 +42,9 @@ class Recount:
         pages = await self._store.pages(wanted(self._counter, [handed]))
         to_open = waiting(pages)
         parked = await self._store.parked(to_open) if to_open else {}
-        writes = Plan(self._counter, pages, parked, self._clock.now(), place_name(place)).work([handed]).writes
+        outcome = Plan(self._counter, pages, parked, self._clock.now()).work([handed])
+        writes = outcome.writes
+        writes.live, writes.dated = posted([outcome.added], place_name(place))
         for letter in writes.quarantine:
             if letter.letter.place == record.place:
                 return Retried("rejected", letter.reason)

@@ -10,7 +10,7 @@ from shared.plumbing.database import Client, Collection, Database, Document, Ses
 from shared.plumbing.generations import Generations
 from shared.plumbing.projection import Fact
 from shared.plumbing.store import Cell, CellsWanted, Change, Cursor, Page
-from shared.plumbing.store_documents import change_of, changes_between, collection_name, cursors_from, page_of
+from shared.plumbing.store_documents import change_of, changes_between, collection_name, cursors_from, cut_name, page_of
 from shared.plumbing.undo import undone
 
 FACTS_AT_ONCE = 1_000
@@ -47,24 +47,49 @@ class MongoMoment:
     async def cursors(self) -> dict[TopicPartition, Cursor]:
         return await cursors_from(self._of("cursors"), self._session)
 
-    async def live(self, wanted: CellsWanted) -> list[Cell]:
+    async def cells(self, wanted: CellsWanted, as_of: str | None) -> list[tuple[Cell, int]]:
+        before = [f"{wanted.projection}|{','.join(cut)}|" for cut in wanted.cuts]
         # `}` comes right after the separator `|`, so this is every key of the months asked for.
-        ranges = [(f"{before}{wanted.first}|", f"{before}{wanted.last}}}") for before in _prefixes(wanted)]
-        return await self._cells("cells", ranges, wanted, 2)
+        live = [(f"{one}{wanted.first}|", f"{one}{wanted.last}}}") for one in before]
+        found = [(cell, 1) for cell in await self._standing("cells", live, wanted, 2)]
+        if as_of is not None:
+            month = as_of[:7]
+            later = [(f"{one}{as_of}}}", f"{one}{month}}}") for one in before]
+            later += [(f"{one}M{month}}}", f"{one}M}}") for one in before]
+            found += [(cell, -1) for cell in await self._standing("dated", later, wanted, 3)]
+        return found + [(cell, 1) for cell in await self._on_slips(wanted, as_of)]
 
-    async def dated(self, wanted: CellsWanted, after: str) -> list[Cell]:
-        month, ranges = after[:7], []
-        for before in _prefixes(wanted):
-            ranges.append((f"{before}{after}}}", f"{before}{month}}}"))
-            ranges.append((f"{before}M{month}}}", f"{before}M}}"))
-        return await self._cells("dated", ranges, wanted, 3)
+    async def _standing(self, part: str, ranges: list[tuple[str, str]], wanted: CellsWanted, named: int) -> list[Cell]:
+        """What lies in these ranges of keys, in one round trip where it fits one reply.
 
-    async def _cells(self, part: str, ranges: list[tuple[str, str]], wanted: CellsWanted, named: int) -> list[Cell]:
-        """What lies in these ranges of keys, in one round trip where it fits one reply."""
-        sums = {f"{wanted.family}.m": 1, **{f"{wanted.family}.d.{day}": 1 for day in wanted.days}}
+        `named` is the place in a key of the month or year that it is about (see live_key and dated_keys).
+        """
         within = [{"_id": {"$gte": first, "$lt": beyond}} for first, beyond in ranges]
-        found = self._of(part).find({"$or": within}, sums, session=self._session).batch_size(CELLS_AT_ONCE)
-        return [cell for document in await found.to_list() if (cell := _cell(document, wanted, named)) is not None]
+        fields = {f"{wanted.family}.{level}": 1 for level in _levels(wanted)}
+        found = self._of(part).find({"$or": within}, fields, session=self._session).batch_size(CELLS_AT_ONCE)
+        cells = []
+        for document in await found.to_list():
+            key = document["_id"].split("|", named + 2)
+            cell = _cell(key[1], key[named], key[-1], document.get(wanted.family), wanted)
+            if cell is not None:
+                cells.append(cell)
+        return cells
+
+    async def _on_slips(self, wanted: CellsWanted, as_of: str | None) -> list[Cell]:
+        """What stands on slips, as recorded by the end of the day."""
+        parts = [f"added.{wanted.projection}.{cut_name(cut)}" for cut in wanted.cuts]
+        fields = {f"{part}.{name}": 1 for part in parts for name in ("day", "month", "values")}
+        fields |= {f"{part}.sums.{wanted.family}.{level}": 1 for part in parts for level in _levels(wanted)}
+        cells = []
+        for document in await self._of("slips").find({}, fields, session=self._session).to_list():
+            cuts = document.get("added", {}).get(wanted.projection, {})
+            for cut in wanted.cuts:
+                for item in cuts.get(cut_name(cut), ()):
+                    sums = item["sums"].get(wanted.family) if as_of is None or item["day"] <= as_of else None
+                    cell = _cell(",".join(cut), item["month"], item["values"], sums, wanted)
+                    if cell is not None:
+                        cells.append(cell)
+        return cells
 
     async def facts(self, projection: str, after: str, as_of: str | None) -> AsyncIterator[tuple[str, Fact]]:
         known: Document = {"_id": {"$gt": after}, "born": {"$ne": None}}
@@ -127,23 +152,19 @@ class MongoMoment:
         return page_of(document), [change_of(change) async for change in found.sort("_id", 1)]
 
 
-def _prefixes(wanted: CellsWanted) -> list[str]:
-    """What the keys of each cut begin with."""
-    return [f"{wanted.projection}|{','.join(cut)}|" for cut in wanted.cuts]
+def _levels(wanted: CellsWanted) -> list[str]:
+    """Fields below a family that are read."""
+    return ["m", *(f"d.{day}" for day in wanted.days)]
 
 
-def _cell(document: Document, wanted: CellsWanted, named: int) -> Cell | None:
-    """A live or dated document as far as it is wanted; None where it holds nothing of the family.
-
-    `named` is the place in its key of the month or year that it is about (see live_key and dated_keys).
-    """
-    sums, key = document.get(wanted.family), document["_id"].split("|", named + 2)
-    year = key[named][:4]
+def _cell(cut: str, period: str, values: str, sums: Document | None, wanted: CellsWanted) -> Cell | None:
+    """A family's sums as far as they are wanted; None where there are none."""
+    year = period[:4]
     if not sums or not wanted.first[:4] <= year <= wanted.last[:4]:
         return None
     return Cell(
-        tuple(key[1].split(",")) if key[1] else (),
-        values_from(key[-1]),
+        tuple(cut.split(",")) if cut else (),
+        values_from(values),
         {f"{year}-{month}": amounts for month, amounts in sums.get("m", {}).items()},
         {f"{year}-{day[:2]}-{day[2:]}": amounts for day, amounts in sums.get("d", {}).items()},
     )

@@ -14,6 +14,7 @@ from aiokafka import TopicPartition
 
 from shared.plumbing.cells import Sums
 from shared.plumbing.projection import Cut, Fact, Values
+from shared.plumbing.slips import Slip
 
 Document: TypeAlias = dict[str, Any]
 
@@ -132,6 +133,10 @@ class Writes:
     changes: list[Change] = field(default_factory=list)
     live: dict[str, Sums] = field(default_factory=dict)
     dated: dict[str, Sums] = field(default_factory=dict)
+    slip: Slip | None = None
+    """What is added to cells later."""
+    posted: list[Slip] = field(default_factory=list)
+    """Slips that `live` and `dated` contain."""
     park: list[Parked] = field(default_factory=list)
     unpark: list[tuple[str, str, int]] = field(default_factory=list)
     quarantine: list[Quarantined] = field(default_factory=list)
@@ -166,6 +171,10 @@ class Store(Protocol):
 
     async def parked(self, wanted: Mapping[str, Collection[str]]) -> Mapping[tuple[str, str, int], Parked]:
         """Everything parked for the subjects, by (shelf, subject, revision)."""
+        ...
+
+    async def slips(self, places: Collection[TopicPartition]) -> Mapping[TopicPartition, list[Slip]]:
+        """Slips that stand, by the partition that their shard is named after."""
         ...
 
     async def commit(self, moves: Mapping[TopicPartition, Move], writes: Writes) -> None:
@@ -203,12 +212,8 @@ class Moment(Protocol):
 
     async def cursors(self) -> Mapping[TopicPartition, Cursor]: ...
 
-    async def live(self, wanted: CellsWanted) -> list[Cell]:
-        """Cells of what is known now."""
-        ...
-
-    async def dated(self, wanted: CellsWanted, after: str) -> list[Cell]:
-        """Cells of what was recorded after the day `after` (YYYY-MM-DD)."""
+    async def cells(self, wanted: CellsWanted, as_of: str | None) -> list[tuple[Cell, int]]:
+        """Cells whose sum, each with its sign, is what was recorded by the end of the day `as_of` (None: by now)."""
         ...
 
     def facts(self, projection: str, after: str, as_of: str | None) -> AsyncIterator[tuple[str, Fact]]:

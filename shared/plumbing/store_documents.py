@@ -4,8 +4,11 @@ from collections.abc import Collection
 
 from aiokafka import TopicPartition
 
+from shared.plumbing.cells import values_from, values_text
 from shared.plumbing.database import Collection as MongoCollection
 from shared.plumbing.database import Document, Session
+from shared.plumbing.projection import Cut
+from shared.plumbing.slips import Added, Slip
 from shared.plumbing.store import Change, Cursor, First, Page
 
 
@@ -91,3 +94,38 @@ def page_of(document: Document) -> Page:
 def changes_between(shelf: str, first: str, last: str) -> Document:
     """Filter for the changes of all subjects from `first` to `last`."""
     return {"_id": {"$gte": change_id(shelf, first, 0), "$lte": change_id(shelf, last, 2**62)}}
+
+
+def cut_name(cut: Cut) -> str:
+    """As a field is called; the total has a name too."""
+    return ",".join(cut) or "*"
+
+
+def slip_document(slip: Slip) -> Document:
+    """`added: {projection: {cut: [{day, month, values, sums}, …]}}`, so that a question reads its own cuts only."""
+    added: Document = {}
+    for (projection, day), cells in slip.added.items():
+        for (cut, month, values), sums in cells.items():
+            below: Document = {}
+            for path, amount in sums.items():
+                family, level, bucket, name = path.split(".", 3)
+                below.setdefault(family, {}).setdefault(level, {}).setdefault(bucket, {})[name] = amount
+            item = {"day": day, "month": month, "values": values_text(values), "sums": below}
+            added.setdefault(projection, {}).setdefault(cut_name(cut), []).append(item)
+    return {"_id": slip.id, "shard": slip.shard, "records": slip.records, "added": added}
+
+
+def slip_of(document: Document) -> Slip:
+    added: Added = {}
+    for projection, cuts in document["added"].items():
+        for name, items in cuts.items():
+            cut = () if name == "*" else tuple(name.split(","))
+            for item in items:
+                added.setdefault((projection, item["day"]), {})[cut, item["month"], values_from(item["values"])] = {
+                    f"{family}.{level}.{bucket}.{name}": amount
+                    for family, levels in item["sums"].items()
+                    for level, buckets in levels.items()
+                    for bucket, amounts in buckets.items()
+                    for name, amount in amounts.items()
+                }
+    return Slip(document["_id"], document["shard"], document["records"], added)

@@ -8,20 +8,23 @@ from typing import Any
 
 from aiokafka import TopicPartition
 
-from shared.plumbing.cells import Sums, merge, values_from, without_zeros
+from shared.plumbing.cells import Sums, merge, values_from, values_text, without_zeros
 from shared.plumbing.projection import Fact
+from shared.plumbing.slips import Slip, posted
 from shared.plumbing.store import (
     Cell,
     CellsWanted,
     Change,
     Cursor,
     CursorMoved,
+    Interrupted,
     Move,
     Page,
     Parked,
     Quarantined,
     Writes,
 )
+from shared.plumbing.store_documents import place_named
 from shared.plumbing.undo import undone
 
 
@@ -34,6 +37,7 @@ class MemoryStore:
         self.changes: dict[tuple[str, str], list[Change]] = {}
         self.live: dict[str, Sums] = {}
         self.dated: dict[str, Sums] = {}
+        self.slips_standing: dict[str, Slip] = {}
         self._parked: dict[tuple[str, str, int], Parked] = {}
         self.quarantined: dict[str, Quarantined] = {}
 
@@ -59,6 +63,14 @@ class MemoryStore:
     async def parked(self, wanted: Mapping[str, Collection[str]]) -> dict[tuple[str, str, int], Parked]:
         return {key: parked for key, parked in self._parked.items() if key[1] in wanted.get(key[0], ())}
 
+    async def slips(self, places: Collection[TopicPartition]) -> dict[TopicPartition, list[Slip]]:
+        found: dict[TopicPartition, list[Slip]] = {}
+        for slip in self.slips_standing.values():
+            place = place_named(slip.shard)
+            if place in places:
+                found.setdefault(place, []).append(slip)
+        return found
+
     async def commit(self, moves: Mapping[TopicPartition, Move], writes: Writes) -> None:
         moved = [
             place
@@ -67,6 +79,8 @@ class MemoryStore:
         ]
         if moved:
             raise CursorMoved(moved)
+        if any(slip.id not in self.slips_standing for slip in writes.posted):
+            raise Interrupted("slips were posted by another")
         for place, move in moves.items():
             self._cursors[place] = Cursor(move.next, move.epoch, move.recorded)
         for shelf, pages in writes.new.items():
@@ -83,6 +97,10 @@ class MemoryStore:
             merge(self.live, key, sums)
         for key, sums in writes.dated.items():
             merge(self.dated, key, sums)
+        for slip in writes.posted:
+            del self.slips_standing[slip.id]
+        if writes.slip is not None:
+            self.slips_standing[writes.slip.id] = copy.deepcopy(writes.slip)
         for parked in writes.park:
             self._parked[parked.shelf, parked.subject, parked.revision] = parked
         for unparked in writes.unpark:
@@ -95,12 +113,18 @@ class MemoryStore:
 
         Epochs of cursors and shards of cells are not: they tell who counted, and in which batches.
         """
+        live, dated = copy.deepcopy((self.live, self.dated))
+        for cells, more in zip(
+            (live, dated), posted((slip.added for slip in self.slips_standing.values()), "slips"), strict=True
+        ):
+            for key, sums in more.items():
+                merge(cells, key, sums)
         return {
             "next": {place: cursor.next for place, cursor in self._cursors.items()},
             "pages": {shelf: dict(sorted(pages.items())) for shelf, pages in self.shelves.items() if pages},
             "changes": self.changes,
-            "live": _shown(self.live, 3),
-            "dated": _shown(self.dated, 4),
+            "live": _shown(live, 3),
+            "dated": _shown(dated, 4),
             "parked": sorted(self._parked),
             "quarantined": sorted(self.quarantined),
         }
@@ -119,22 +143,24 @@ class _MemoryMoment:
     async def cursors(self) -> dict[TopicPartition, Cursor]:
         return await self._store.cursors()
 
-    async def live(self, wanted: CellsWanted) -> list[Cell]:
-        found = []
-        for key, sums in self._store.live.items():
+    async def cells(self, wanted: CellsWanted, as_of: str | None) -> list[tuple[Cell, int]]:
+        store, found = self._store, []
+        for key, sums in store.live.items():
             name, cut, month, _, values = key.split("|", 4)
             if name == wanted.projection and wanted.first <= month <= wanted.last:
-                found.append(_cell(cut, month[:4], values, sums, wanted))
-        return [cell for cell in found if cell.cut in wanted.cuts]
-
-    async def dated(self, wanted: CellsWanted, after: str) -> list[Cell]:
-        found = []
-        for key, sums in self._store.dated.items():
+                found.append((_cell(cut, month[:4], values, sums, wanted), 1))
+        for key, sums in store.dated.items() if as_of is not None else ():
             name, cut, recorded, year, _, values = key.split("|", 5)
+            after = as_of or ""
             later = recorded > f"M{after[:7]}" or (recorded > after and recorded.startswith(after[:7]))
             if name == wanted.projection and later:
-                found.append(_cell(cut, year, values, sums, wanted))
-        return [cell for cell in found if cell.cut in wanted.cuts]
+                found.append((_cell(cut, year, values, sums, wanted), -1))
+        for slip in store.slips_standing.values():
+            for (name, day), added in slip.added.items():
+                if name == wanted.projection and (as_of is None or day <= as_of):
+                    for (names, month, of), sums in added.items():
+                        found.append((_cell(",".join(names), month[:4], values_text(of), sums, wanted), 1))
+        return [(cell, sign) for cell, sign in found if cell.cut in wanted.cuts]
 
     async def facts(self, projection: str, after: str, as_of: str | None) -> AsyncIterator[tuple[str, Fact]]:
         store = self._store

@@ -24,6 +24,7 @@ from shared.plumbing.generations import FIRST, Generations
 from shared.plumbing.news import written
 from shared.plumbing.quarantine import DeadLetter, setting_aside
 from shared.plumbing.sealing import Seal
+from shared.plumbing.slips import Slip
 from shared.plumbing.store import Cursor, CursorMoved, Interrupted, Kept, Move, Page, Parked, Quarantined, Writes
 from shared.plumbing.store_documents import (
     change_document,
@@ -34,7 +35,10 @@ from shared.plumbing.store_documents import (
     page_document,
     page_of,
     place_name,
+    place_named,
     place_names,
+    slip_document,
+    slip_of,
 )
 
 PATHS_A_COMMAND = 20_000
@@ -68,7 +72,9 @@ class MongoStore:
         await self._generations.conform(self._generation)
         self._name = await self._standing_name()
         present = set(await self._database.list_collection_names())
-        wanted = [collection_name(self._name, part) for part in ("cursors", "changes", "cells", "dated", "parked")]
+        wanted = [
+            collection_name(self._name, part) for part in ("cursors", "changes", "cells", "dated", "slips", "parked")
+        ]
         wanted += [collection_name(self._name, f"facts.{shelf}") for shelf in shelves]
         for name in [*wanted, "quarantine", "generations"]:
             if name not in present:
@@ -142,6 +148,12 @@ class MongoStore:
         ]
         found = [self._parked_of(document) async for document in self._of("parked").find({"$or": ranges})]
         return {(parked.shelf, parked.subject, parked.revision): parked for parked in found}
+
+    async def slips(self, places: Some[TopicPartition]) -> dict[TopicPartition, list[Slip]]:
+        found: dict[TopicPartition, list[Slip]] = {}
+        async for document in self._of("slips").find({"shard": {"$in": place_names(places)}}):
+            found.setdefault(place_named(document["shard"]), []).append(slip_of(document))
+        return found
 
     async def commit(self, moves: Mapping[TopicPartition, Move], writes: Writes) -> None:
         session = self._own_session()
@@ -219,6 +231,14 @@ class MongoStore:
         for name, cells in (("cells", writes.live), ("dated", writes.dated)):
             for updates in _increments(cells):
                 await self._update(name, updates, session)
+        if writes.posted:
+            removed = await self._of("slips").delete_many(
+                {"_id": {"$in": [slip.id for slip in writes.posted]}}, session=session
+            )
+            if removed.deleted_count != len(writes.posted):
+                raise Interrupted("slips were posted by another")
+        if writes.slip is not None:
+            await self._of("slips").insert_one(slip_document(writes.slip), session=session)
         if writes.park or writes.unpark:
             await self._of("parked").delete_many(
                 {"_id": {"$in": [change_id(*key) for key in writes.unpark]}}, session=session

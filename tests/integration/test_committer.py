@@ -24,6 +24,7 @@ from shared.plumbing.logs import LogBroken
 from shared.plumbing.reading import Reader
 from shared.plumbing.sealing import Seal
 from shared.plumbing.shelves_mongo import MongoShelves
+from shared.plumbing.slips import USUAL, Rules
 from shared.plumbing.store import Interrupted, Shelves, Store
 from shared.plumbing.store_memory import MemoryStore
 from shared.plumbing.store_mongo import MongoStore
@@ -33,6 +34,7 @@ from tests.support.telling import NOON, Teller, letter
 
 pytestmark = pytest.mark.stack
 
+SHORT = Rules(small=1)
 ZONE = ZoneInfo("Asia/Shanghai")
 COUNTED = catalogue_of(definition_in_force(None))
 CUTS = dimensions().cuts
@@ -50,10 +52,10 @@ class World:
         self.open_store = open_store
         self.shelves = shelves
 
-    def committer(self, store: Store | None = None, cap: int = 100) -> BatchCommitter:
+    def committer(self, store: Store | None = None, cap: int = 100, rules: Rules = USUAL) -> BatchCommitter:
         """A process of its own."""
         clock = ManualClock(datetime(2026, 6, 1, tzinfo=UTC))
-        return BatchCommitter(COUNTER, store or self.open_store(), clock, max_dead_letters_in_a_row=cap)
+        return BatchCommitter(COUNTER, store or self.open_store(), clock, max_dead_letters_in_a_row=cap, rules=rules)
 
     async def count(
         self, metric: str = "responses", as_of: str | None = None, window: Window | None = None
@@ -130,6 +132,31 @@ async def test_as_of_any_day_over_months_and_a_new_year(world: World) -> None:
         some = [day for day in days if "2025-11-10" <= day < "2026-01-14"]
         window = Window("2025-11-10", "2026-01-14")
         assert await world.count(as_of=as_of, window=window) == sum(day <= as_of for day in some)
+
+
+async def test_small_batches_leave_slips_that_a_large_one_posts(world: World) -> None:
+    teller = Teller()
+    before, after = (datetime(2026, 3, day, 4, tzinfo=UTC) for day in (1, 2))
+    committer, looking = world.committer(rules=SHORT), world.open_store()
+    for offset, time in enumerate((before, after)):
+        await committer.take(surveys(responded(teller, f"r{offset}", time=time), start=offset))
+    assert len((await looking.slips([SURVEYS]))[SURVEYS]) == 2
+    assert (await world.count(), await world.count(as_of="2026-03-01")) == (2, 1)
+    await committer.take(surveys(*[responded(teller, f"q{number}", time=after) for number in range(2)], start=2))
+    assert await looking.slips([SURVEYS]) == {}
+    assert (await world.count(), await world.count(as_of="2026-03-01")) == (4, 1)
+
+
+async def test_who_takes_a_partition_over_posts_its_slips_and_the_former_one_does_not(world: World) -> None:
+    teller = Teller()
+    opened = [teller.tell(f"k{number}", ComplaintOpened(case_id=f"k{number}", opened_at=NOON)) for number in range(3)]
+    former, later = world.committer(rules=SHORT), world.committer(rules=SHORT)
+    await former.take({CASES: [letter(CASES, 0, opened[0])]})
+    await former.take(surveys(responded(teller, "r0")))
+    await later.take({CASES: [letter(CASES, number, opened[number]) for number in (1, 2)]})
+    await former.take(surveys(*[responded(teller, f"r{number}") for number in (1, 2)], start=1))
+    assert (await world.count(), await world.count("complaints_opened")) == (3, 3)
+    assert await world.open_store().slips([SURVEYS, CASES]) == {}
 
 
 async def test_an_event_at_two_offsets_is_counted_once(world: World) -> None:

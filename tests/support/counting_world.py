@@ -13,6 +13,7 @@ from aiokafka.errors import CommitFailedError, IllegalStateError
 
 from shared.plumbing.committer import BatchCommitter
 from shared.plumbing.listening import Hearing, Record
+from shared.plumbing.slips import Rules, Slip
 from shared.plumbing.store import Cursor, Interrupted, Move, Page, Parked, Writes
 from shared.plumbing.store_memory import MemoryStore
 from tests.support.gate import Gate, Verdict
@@ -21,6 +22,8 @@ from tests.support.running_tally import COUNTER
 
 TOPIC = "tally-events"
 PLACES = (TopicPartition(TOPIC, 0), TopicPartition(TOPIC, 1))
+SHORT = Rules(small=3, most_records=6, most=2)
+"""Few and short slips, so that they are posted again and again."""
 T = TypeVar("T")
 
 
@@ -109,6 +112,9 @@ class SteppedStore:
     async def parked(self, wanted: Mapping[str, Collection[str]]) -> Mapping[tuple[str, str, int], Parked]:
         return await self._step("parked", lambda: self._store.parked(wanted))
 
+    async def slips(self, places: Collection[TopicPartition]) -> Mapping[TopicPartition, list[Slip]]:
+        return await self._step("slips", lambda: self._store.slips(places))
+
     async def commit(self, moves: Mapping[TopicPartition, Move], writes: Writes) -> None:
         await self._gate.step("commit", lambda: self._store.commit(moves, writes), ConnectionError, Interrupted)
 
@@ -124,7 +130,7 @@ class Process:
         self.gate = Gate()
         self.consumer = Consumer(world.log, world.group)
         store = SteppedStore(world.store, self.gate)
-        committer = BatchCommitter(COUNTER, store, world.loop, max_dead_letters_in_a_row=10_000)
+        committer = BatchCommitter(COUNTER, store, world.loop, max_dead_letters_in_a_row=10_000, rules=SHORT)
         committer.ask_bounds_of(self._bounds)
         self.hearing = Hearing("tally", [TOPIC], committer, committer.begins)
         self.hearing.attach(lambda: cast("AIOKafkaConsumer", self.consumer), joins_twice=False)

@@ -239,10 +239,7 @@ async def cells(store: MemoryStore, as_of: str | None) -> dict[Cell, int]:
     cuts: list[Cut] = [(), ("colour",)]
     async with store.moment() as moment:
         wanted = CellsWanted("tallies", "amounts", cuts, "0000-00", "9999-99", EVERY_DAY)
-        found = [(cell, 1) for cell in await moment.live(wanted)]
-        if as_of is not None:
-            found += [(cell, -1) for cell in await moment.dated(wanted, as_of)]
-        for cell, sign in found:
+        for cell, sign in await moment.cells(wanted, as_of):
             for day, amounts in cell.days.items():
                 for name, amount in amounts.items():
                     key = ("".join(cell.values), day, name)

@@ -23,6 +23,7 @@ from shared.plumbing.counting import Counter
 from shared.plumbing.projection import Fact, local_day
 from shared.plumbing.reading import Reader
 from shared.plumbing.store_memory import MemoryStore
+from tests.support.counting_world import SHORT
 from tests.support.histories import histories
 from tests.support.telling import letter
 
@@ -56,7 +57,9 @@ def run(work: Coroutine[Any, Any, T]) -> T:
 
 
 def committer(store: MemoryStore) -> BatchCommitter:
-    return BatchCommitter(COUNTER, store, ManualClock(datetime(2026, 6, 1, tzinfo=UTC)), max_dead_letters_in_a_row=100)
+    return BatchCommitter(
+        COUNTER, store, ManualClock(datetime(2026, 6, 1, tzinfo=UTC)), max_dead_letters_in_a_row=100, rules=SHORT
+    )
 
 
 def logs(told: list[tuple[TopicPartition, dict[str, Any]]]) -> dict[TopicPartition, list[Any]]:

@@ -1,0 +1,70 @@
+"""The slips that stand and are ours to post: laid by small batches, posted together (see slips)."""
+
+import uuid
+from collections.abc import Mapping, Sequence
+
+from aiokafka import TopicPartition
+
+from shared.plumbing.cells import merge
+from shared.plumbing.plan import Outcome
+from shared.plumbing.slips import Rules, Slip, posted
+from shared.plumbing.store import Writes
+from shared.plumbing.store_documents import place_named
+
+
+class Pile:
+    """Slips by the partition that their shard is named after: who claims that one posts them."""
+
+    def __init__(self, rules: Rules) -> None:
+        self._rules = rules
+        self._slips: dict[TopicPartition, list[Slip]] = {}
+
+    def clear(self) -> None:
+        """Nothing is known of what stands."""
+        self._slips.clear()
+
+    def drop(self, place: TopicPartition) -> None:
+        """They are another's now."""
+        self._slips.pop(place, None)
+
+    def add(self, claimed: Mapping[TopicPartition, Sequence[Slip]]) -> None:
+        """What stood at a claim."""
+        self._slips.update({place: list(slips) for place, slips in claimed.items()})
+
+    @property
+    def records(self) -> int:
+        """In all slips together."""
+        return sum(slip.records for slip in self._standing)
+
+    @property
+    def _standing(self) -> list[Slip]:
+        return [slip for slips in self._slips.values() for slip in slips]
+
+    def is_small(self, records: int) -> bool:
+        """Whether a batch of so many records may leave a slip; a larger one adds to the cells itself."""
+        return records <= self._rules.small
+
+    def lay(self, outcome: Outcome, records: int, shard: str) -> None:
+        """Have a small batch leave a slip; else, or where that would be one too many, post all that stand.
+
+        To be called once, just before the outcome's writes are committed.
+        """
+        writes, standing = outcome.writes, self._standing
+        if self._rules.may_stand(records, standing):
+            if outcome.added:
+                writes.slip = Slip(uuid.uuid4().hex, shard, records, outcome.added)
+            return
+        additions = [slip.added for slip in standing]
+        if self.is_small(records):
+            additions.append(outcome.added)
+        for cells, more in zip((writes.live, writes.dated), posted(additions, shard), strict=True):
+            for key, sums in more.items():
+                merge(cells, key, sums)
+        writes.posted = standing
+
+    def settle(self, writes: Writes) -> None:
+        """These writes are committed."""
+        if writes.posted:
+            self._slips.clear()
+        if writes.slip is not None:
+            self._slips.setdefault(place_named(writes.slip.shard), []).append(writes.slip)
