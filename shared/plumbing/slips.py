@@ -33,7 +33,7 @@ class Rules:
     """Records: a batch of more changes the cells itself, and posts the slips that stand."""
     most_records: int = 1_000
     """In all slips of one process together."""
-    most: int = 50
+    most: int = 30
 
     def may_stand(self, records: int, standing: Sequence[Slip]) -> bool:
         """Whether a batch of so many records may leave a slip beside those that stand."""
