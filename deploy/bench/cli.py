@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 BENCHES = {
     "projection": ("deploy.bench.projection", 500_000, 3),
+    "peers": ("deploy.bench.survival", 60_000, 1),
     "api": ("deploy.bench.api", 20_000, 3),
     "query": ("deploy.bench.query", 1_000_000, 10),
     "latency": ("deploy.bench.latency", 20_000, 3),

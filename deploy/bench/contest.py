@@ -39,6 +39,8 @@ class Contestant:
     """What is not done by then is not waited for: the rate of what was done counts."""
     warm_up: float = WARM_UP
     """Share of the work that is done before the clock starts."""
+    keeps_cells: bool = False
+    """Whether it counts, as we do; of the others MongoDB has to group the documents."""
 
 
 @dataclass
@@ -87,6 +89,18 @@ async def run(
 
     Raises CannotContinue when the contestant ends before, or never starts.
     """
+    process, log = start(place, contestant)
+    try:
+        measured = await _watch(place, contestant, total, process, log)
+        if load is not None:
+            await load.wait()
+        return measured
+    finally:
+        await asyncio.to_thread(stop, process)
+
+
+def start(place: Ground, contestant: Contestant) -> tuple[psutil.Popen, Path]:
+    """Its process, and the log that it goes on writing."""
     log = place.data_dir / "logs" / f"{contestant.name.replace(' ', '-').replace('/', '-')}.log"
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("ab") as out:
@@ -98,13 +112,7 @@ async def run(
             stderr=out,
             cwd=ROOT,
         )
-    try:
-        measured = await _watch(place, contestant, total, process, log)
-        if load is not None:
-            await load.wait()
-        return measured
-    finally:
-        await asyncio.to_thread(_stop, process)
+    return process, log
 
 
 async def _watch(place: Ground, contestant: Contestant, total: int, process: psutil.Popen, log: Path) -> Measured:
@@ -119,6 +127,8 @@ async def _watch(place: Ground, contestant: Contestant, total: int, process: psu
         if time.monotonic() - began > (STARTS_WITHIN_S if done == 0 else STARTS_WITHIN_S + contestant.window_s):
             raise CannotContinue(f"{contestant.name} did not get past its warm-up; its log is {log}.")
         await asyncio.sleep(PROBE_S)
+    if done >= total:
+        raise CannotContinue(f"{contestant.name} had written all {total} before one could look: take more --events.")
     first, started, before, busy = done, time.monotonic(), cpu_seconds(place, process), busy_seconds()
     now, rss, probed = started, 0.0, 0.0
     while done < total and now - started < contestant.window_s:
@@ -175,7 +185,8 @@ def resident_mb_of(pid: int) -> float:
     return total
 
 
-def _stop(process: psutil.Popen) -> None:
+def stop(process: psutil.Popen) -> None:
+    """SIGTERM, and kill -9 when that does not help (blocking)."""
     try:
         process.terminate()
     except psutil.NoSuchProcess:  # it ended by itself; what is wrong with it is told already

@@ -15,10 +15,13 @@ EVENTS = "survey-events"
 OURS = "Manyi reporting"
 FACTS = f"{STANDING}.facts.responses"
 SLOW_S = 15.0
+BATCH = 2_000
+"""Documents that every peer writes at once."""
+NOTHING: Mapping[str, str] = {}
 
 
-def ours(place: Ground, number: int) -> Contestant:
-    """The service itself, as `manyi up` starts it, on a database of its own."""
+def ours(place: Ground, number: int, told: Mapping[str, str] = NOTHING) -> Contestant:
+    """The service itself, as `manyi up` starts it, on a database of its own; `told` are settings of its."""
     prefix = f"{place.prefix}ours{number}-"
     return Contestant(
         OURS,
@@ -29,9 +32,11 @@ def ours(place: Ground, number: int) -> Contestant:
             "MANYI_INSTANCE": "reporting",
             "MANYI_PORT": str(free_port()),
             "MANYI_ZONE": "UTC",  # the peers cut days from the text of the times
+            **told,
         },
         place.client[f"{prefix}reporting"][FACTS],
         "facts, changes and cells, exactly once in effect",
+        keeps_cells=True,
     )
 
 
@@ -53,8 +58,11 @@ class Peer:
     inserts: bool = False
     """Whether it adds a document for each event instead of putting one in its place."""
 
-    def contestant(self, place: Ground, number: int, told: Mapping[str, str] = {}) -> Contestant:
-        """With a database, a group and a place for its own state of its own; `told` is what else it must know."""
+    def contestant(self, place: Ground, number: int, natural_ids: bool = True) -> Contestant:
+        """With a database, a group and a place for state of its own.
+
+        Without `natural_ids` inserts leave the id to MongoDB, which otherwise refuses a redelivered one.
+        """
         database = f"{place.prefix}{self.name.replace(' ', '-').lower()}{number}"
         state = place.data_dir / "state" / database
         state.mkdir(parents=True, exist_ok=True)
@@ -69,9 +77,9 @@ class Peer:
                 "BENCH_DATABASE": database,
                 "BENCH_WRITE": self.write,
                 "BENCH_STATE": str(state),
-                "BENCH_BATCH": "2000",
+                "BENCH_BATCH": str(BATCH),
                 "BENCH_COMMIT_MS": "500",
-                **told,
+                "BENCH_IDS": "natural" if natural_ids or not self.inserts else "database",
             },
             place.client[database]["responses"],
             self.note,
@@ -96,7 +104,7 @@ PEERS = (
 )
 
 
-def peers(only: frozenset[str] | None) -> list[Peer]:
+def chosen(only: frozenset[str] | None) -> list[Peer]:
     """Those that take part. Raises CannotContinue when `only` names somebody unknown."""
     unknown = (only or frozenset()) - {known.name for known in PEERS}
     if unknown:

@@ -6,7 +6,7 @@ from pathlib import Path
 import bson
 
 from deploy.bench.contest import THROUGHPUT, Contestant, Measured, run
-from deploy.bench.contestants import EVENTS, ours, peers
+from deploy.bench.contestants import EVENTS, chosen, ours
 from deploy.bench.events import DIMENSIONS, QUESTIONS
 from deploy.bench.ground import PARTITIONS, fill, ground
 from deploy.bench.report import Line, Report, machine, median
@@ -23,7 +23,7 @@ async def projection(data_dir: Path, seed: int, events: int, rounds: int, only: 
     """
     found: dict[str, list[Measured]] = {}
     notes: dict[str, str] = {}
-    taking_part = peers(only)
+    taking_part = chosen(only)
     async with ground(data_dir) as place:
         fill(place, EVENTS, events, seed)
         for number in range(rounds):

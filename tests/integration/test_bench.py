@@ -8,7 +8,7 @@ from pathlib import Path
 
 from deploy.local.places import ROOT
 
-EVENTS = 6_000
+EVENTS = 20_000
 
 
 def test_a_small_projection_bench_names_ours_peers_ratios_and_machine(tmp_path: Path) -> None:

@@ -1,9 +1,12 @@
 """Bytewax as its guide shows it: Kafka in, a map, and a sink of our own, since it has none for MongoDB.
 
 `insert` is its best and breaks on redelivery; `replace` is safe, as its recovery is at least once. No aggregates.
+It keeps its offsets itself, in the recovery store that its guide wants for whatever may crash.
 """
 
 import os
+from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import bytewax.operators as op
@@ -11,10 +14,11 @@ import orjson
 from bytewax.connectors.kafka import operators as kafka
 from bytewax.dataflow import Dataflow
 from bytewax.outputs import DynamicSink, StatelessSinkPartition
+from bytewax.recovery import RecoveryConfig, init_db_dir
 from bytewax.run import cli_main
 from pymongo import MongoClient, ReplaceOne
 
-from deploy.bench.peers.shelf import BATCH, COLLECTION, DATABASE, GROUP, KAFKA, MONGO, TOPIC, document
+from deploy.bench.peers.shelf import BATCH, COLLECTION, COMMIT_S, DATABASE, GROUP, KAFKA, MONGO, STATE, TOPIC, document
 
 INSERT = os.environ.get("BENCH_WRITE") == "insert"
 
@@ -46,4 +50,6 @@ flow = Dataflow("responses")
 heard = kafka.input("kafka", flow, brokers=[KAFKA], topics=[TOPIC], batch_size=BATCH, add_config={"group.id": GROUP})
 documents = op.map("document", heard.oks, lambda message: document(orjson.loads(message.value)))
 op.output("mongo", documents, Shelf())
-cli_main(flow)
+if not any(Path(STATE).iterdir()):
+    init_db_dir(Path(STATE), 1)
+cli_main(flow, epoch_interval=timedelta(seconds=COMMIT_S), recovery_config=RecoveryConfig(STATE))

@@ -5,7 +5,7 @@ import uvloop
 from aiokafka import AIOKafkaConsumer
 from pymongo import AsyncMongoClient
 
-from deploy.bench.peers.shelf import BATCH, COLLECTION, DATABASE, GROUP, KAFKA, MONGO, TOPIC, document
+from deploy.bench.peers.shelf import BATCH, COLLECTION, DATABASE, GROUP, KAFKA, MEMBER, MONGO, TOPIC, document
 
 
 async def main() -> None:
@@ -15,6 +15,7 @@ async def main() -> None:
         TOPIC,
         bootstrap_servers=KAFKA,
         group_id=GROUP,
+        group_instance_id=MEMBER,
         auto_offset_reset="earliest",
         enable_auto_commit=False,
         max_partition_fetch_bytes=2 * 1024 * 1024,

@@ -5,7 +5,19 @@ from urllib.parse import urlsplit
 from quixstreams import Application
 from quixstreams.sinks.community.mongodb import MongoDBSink
 
-from deploy.bench.peers.shelf import BATCH, COLLECTION, DATABASE, GROUP, KAFKA, MONGO, TOPIC, document
+from deploy.bench.peers.shelf import (
+    BATCH,
+    COLLECTION,
+    COMMIT_S,
+    DATABASE,
+    GROUP,
+    KAFKA,
+    MEMBER,
+    MONGO,
+    STATE,
+    TOPIC,
+    document,
+)
 
 address = urlsplit(MONGO)
 app = Application(
@@ -14,6 +26,9 @@ app = Application(
     auto_offset_reset="earliest",
     auto_create_topics=False,
     commit_every=BATCH,
+    commit_interval=COMMIT_S,
+    consumer_extra_config={"group.instance.id": MEMBER},
+    state_dir=STATE,
     loglevel="WARNING",
 )
 topic = app.topic(TOPIC, key_deserializer="str", value_deserializer="json")

@@ -12,7 +12,15 @@ TOPIC = os.environ.get("BENCH_TOPIC", "")
 GROUP = os.environ.get("BENCH_GROUP", "")
 DATABASE = os.environ.get("BENCH_DATABASE", "")
 BATCH = int(os.environ.get("BENCH_BATCH", "2000"))
+COMMIT_S = int(os.environ.get("BENCH_COMMIT_MS", "500")) / 1000
+"""How often progress is stored by who does so by the clock."""
+STATE = os.environ.get("BENCH_STATE", "")
+"""A folder of this contestant's own that outlives its process."""
+MEMBER = "1"
+"""Name in the group, the same after a restart: the successor of a killed process is not made to wait (KIP-345)."""
 COLLECTION = "responses"
+KEY = "subject" if os.environ.get("BENCH_IDS") == "database" else "_id"
+"""Where the subject stands: it is the document's id, unless MongoDB gives one."""
 
 
 def document(event: dict[str, Any]) -> dict[str, Any]:
@@ -20,7 +28,7 @@ def document(event: dict[str, Any]) -> dict[str, Any]:
     said = event["data"]
     dims = {**said["dims"], "mode": said["mode"], "campaign": said["campaignId"]}
     return {
-        "_id": event["subject"],
+        KEY: event["subject"],
         "revision": event["revision"],
         "event": event["id"],
         "day": event["recordedtime"][:10],

@@ -7,7 +7,7 @@ import java.util.Map;
 final class Shelf {
     static final int BATCH = Integer.parseInt(told("BATCH", "2000"));
     static final boolean INSERT = told("WRITE", "").startsWith("insert");
-    private static final boolean KEYED = !told("IDS", "").equals("database");
+    private static final boolean NATURAL_ID = !told("IDS", "").equals("database");
 
     private Shelf() {}
 
@@ -41,7 +41,7 @@ final class Shelf {
         fact.put("late", said.get("late"));
         var recorded = ((String) event.get("recordedtime")).substring(0, 10);
         var document = new LinkedHashMap<String, Object>();
-        document.put(KEYED ? "_id" : "subject", event.get("subject"));
+        document.put(NATURAL_ID ? "_id" : "subject", event.get("subject"));
         document.put("revision", event.get("revision"));
         document.put("event", event.get("id"));
         document.put("day", recorded);
