@@ -41,6 +41,8 @@ class Contestant:
     """Share of the work that is done before the clock starts."""
     keeps_cells: bool = False
     """Whether it counts, as we do; of the others MongoDB has to group the documents."""
+    repeats: bool = False
+    """Whether a redelivered event becomes another document."""
 
 
 @dataclass

@@ -85,6 +85,7 @@ class Peer:
             self.note,
             self.window_s,
             WARM_UP if self.window_s == WINDOW_S else 0.0,
+            repeats=self.inserts and not natural_ids,
         )
 
 

@@ -23,7 +23,7 @@ LONGEST_WAIT_S = 0.2
 
 @dataclass(frozen=True)
 class Kill:
-    """One kill: when so many documents are there and the process has written some of them, and so long after that."""
+    """One kill: when so many events have a document, one more than before this process at least, and so long after."""
 
     documents: int
     after_s: float
@@ -42,7 +42,7 @@ class Survived:
     """What a run with kills showed."""
 
     kills: int
-    """Fewer than planned where nothing was written any more."""
+    """Fewer than planned where all was written before, or nothing was written any more."""
     seconds: float
 
 
@@ -98,7 +98,8 @@ async def run_killed(place: Ground, contestant: Contestant, kills: Sequence[Kill
     life = Life(place, contestant)
     try:
         for kill in kills:
-            if not await life.writes(_reached(max(kill.documents, documents.estimated_document_count() + 1))):
+            before = events_written(contestant)
+            if before >= total or not await life.writes(_reached(contestant, max(kill.documents, before + 1))):
                 break
             await asyncio.sleep(kill.after_s)
             await asyncio.to_thread(life.kill)
@@ -109,5 +110,12 @@ async def run_killed(place: Ground, contestant: Contestant, kills: Sequence[Kill
     return Survived(done, time.monotonic() - began)
 
 
-def _reached(point: int) -> Callable[[int, bool], bool]:
-    return lambda number, _: number >= point
+def events_written(contestant: Contestant) -> int:
+    """Of how many events there are documents (blocking): what is written twice is no progress."""
+    if contestant.repeats:
+        return len(copies(contestant.documents))
+    return contestant.documents.estimated_document_count()
+
+
+def _reached(contestant: Contestant, point: int) -> Callable[[int, bool], bool]:
+    return lambda number, _: number >= point and events_written(contestant) >= point
