@@ -26,7 +26,7 @@ from shared.plumbing.telemetry import logger
 
 FIRST = 1
 FORMAT = 2
-"""Of what a counter stores. One that stands in another (1 before 2026-11-24: dated cells by day alone) is left."""
+"""Of what a counter stores. One that stands in another (1: dated cells by day alone) is left."""
 HOLD_S = 3.0
 """Longest standstill of live counting for a swap; a builder that takes longer tries again."""
 LOOK_AGAIN_S = 0.02
