@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from deploy.bench.contest import WARM_UP, WINDOW_S, Contestant, python
-from deploy.bench.ground import Ground
+from deploy.bench.ground import PARTITIONS, Ground
 from deploy.bench.peers import java
 from deploy.bench.peers.environment import BYTEWAX, QUIX, interpreter
 from deploy.bench.running import STANDING
@@ -78,6 +78,7 @@ class Peer:
                 "BENCH_WRITE": self.write,
                 "BENCH_STATE": str(state),
                 "BENCH_BATCH": str(BATCH),
+                "BENCH_PARTITIONS": str(PARTITIONS),
                 "BENCH_COMMIT_MS": "500",
                 "BENCH_IDS": "natural" if natural_ids or not self.inserts else "database",
             },

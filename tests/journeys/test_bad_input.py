@@ -51,9 +51,9 @@ TOPICS = (
 )
 READABLE = ("wrong types", "unknown type", "unknown version", "data that is no object")
 """Events with a name: told to an intake again they are duplicates of a rejected one."""
-SET_ASIDE = 10 * 2 * len(POISON) - 3 * len(READABLE)
+SET_ASIDE = 11 * 2 * len(POISON) - 3 * len(READABLE)
 """Three intakes, three event topics in reporting, survey-events and customer-events once more in feedback's reactions,
-survey-events and feedback-events once more in customer's; all twice."""
+survey-events and feedback-events once more in customer's, customer-events once more in survey's; all twice."""
 UPLOADS = "/v1/imports"
 """Takes whole files: larger bodies, whose content is judged."""
 BODIES: dict[str, bytes] = {

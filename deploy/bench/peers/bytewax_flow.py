@@ -18,7 +18,19 @@ from bytewax.recovery import RecoveryConfig, init_db_dir
 from bytewax.run import cli_main
 from pymongo import MongoClient, ReplaceOne
 
-from deploy.bench.peers.shelf import BATCH, COLLECTION, COMMIT_S, DATABASE, GROUP, KAFKA, MONGO, STATE, TOPIC, document
+from deploy.bench.peers.shelf import (
+    BATCH,
+    COLLECTION,
+    COMMIT_S,
+    DATABASE,
+    GROUP,
+    KAFKA,
+    MONGO,
+    PARTITIONS,
+    STATE,
+    TOPIC,
+    document,
+)
 
 INSERT = os.environ.get("BENCH_WRITE") == "insert"
 
@@ -47,7 +59,10 @@ class Shelf(DynamicSink[dict[str, Any]]):  # type: ignore[misc]
 
 
 flow = Dataflow("responses")
-heard = kafka.input("kafka", flow, brokers=[KAFKA], topics=[TOPIC], batch_size=BATCH, add_config={"group.id": GROUP})
+# What all partitions hand over in one turn is written in one bulk, so each hands over its part of one.
+heard = kafka.input(
+    "kafka", flow, brokers=[KAFKA], topics=[TOPIC], batch_size=BATCH // PARTITIONS, add_config={"group.id": GROUP}
+)
 documents = op.map("document", heard.oks, lambda message: document(orjson.loads(message.value)))
 op.output("mongo", documents, Shelf())
 if not any(Path(STATE).iterdir()):

@@ -12,6 +12,7 @@ TOPIC = os.environ.get("BENCH_TOPIC", "")
 GROUP = os.environ.get("BENCH_GROUP", "")
 DATABASE = os.environ.get("BENCH_DATABASE", "")
 BATCH = int(os.environ.get("BENCH_BATCH", "2000"))
+PARTITIONS = int(os.environ.get("BENCH_PARTITIONS", "12"))
 COMMIT_S = int(os.environ.get("BENCH_COMMIT_MS", "500")) / 1000
 """How often progress is stored by who does so by the clock."""
 STATE = os.environ.get("BENCH_STATE", "")
