@@ -72,7 +72,6 @@ def test_the_growth_of_lag_is_the_slope_while_the_second_half_is_sent() -> None:
 async def test_rebuild_builds_as_many_documents_as_were_counted_live(place: Ground) -> None:
     told = shown(await rebuild.measure(place, seed=3, events=300, rounds=1))
     assert told["facts"]["facts.responses"] == 300
-    assert told["facts"]["cells"] > 0
     assert list(told["ratios"]) == ["the service itself"]
 
 
