@@ -1,7 +1,7 @@
 """Random calls that other systems would make, each with what its acknowledgement adds to the ledger."""
 
 import random
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from typing import Any
 
@@ -44,9 +44,12 @@ class Caller:
         return plan
 
     def probe(self, name: str, speaker: str) -> Plan:
-        """A call to this speaker that can be asked for by itself: its channel is its name."""
+        """A call to this speaker that can be asked for by itself: its channel is its name.
+
+        Over the topic, since a process that stands still never answers over HTTP, whoever stands in for it.
+        """
         kinds = {"survey": self._response, "customer": self._order, "feedback": self._received}
-        return kinds[speaker](name, {"channel": name})
+        return replace(kinds[speaker](name, {"channel": name}), way="kafka")
 
     def _response(self, name: str, dims: dict[str, str] | None = None) -> Plan:
         region, value = self.random.choice(REGIONS), self.random.randint(1, 5)
