@@ -5,7 +5,6 @@ import json
 from collections import Counter
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
 
 import httpx
 import pytest
@@ -19,7 +18,7 @@ from services.customer.views.requests import as_request
 from shared.plumbing.commands import Asked, carry_out
 from shared.plumbing.journal import Stale
 from shared.plumbing.speaking import Speaking
-from tests.support.customers import merged, wang
+from tests.support.customers import merged, opened, post, wang
 from tests.support.eventually import eventually
 from tests.support.issuer import Issuer
 from tests.support.limits import GIFTS, limits
@@ -33,17 +32,6 @@ pytestmark = pytest.mark.stack
 async def customer(stack: RealStack, namespace: Namespace, tmp_path: Path) -> AsyncIterator[Running]:
     async with running(build, settings_for(stack, namespace, tmp_path, **limits(tmp_path, GIFTS))) as service:
         yield service
-
-
-async def post(service: Running, path: str, body: object, person: str = "staff-1") -> tuple[int, dict[str, Any]]:
-    answer = await service.client.post(path, json=body, headers={"X-Manyi-Person": person})
-    return answer.status_code, answer.json()
-
-
-async def opened(service: Running, **more: Any) -> str:
-    status, file = await post(service, "/v1/customers", wang(**more))
-    assert status == 201, file
-    return str(file["customerId"])
 
 
 async def left(service: Running) -> int:

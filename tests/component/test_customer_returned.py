@@ -2,12 +2,11 @@
 
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from services.customer.main import build
-from tests.support.customers import wang
+from tests.support.customers import opened, post
 from tests.support.limits import GIFTS, limits
 from tests.support.service import Running, running, settings_for
 from tests.support.stack import Namespace, RealStack
@@ -21,17 +20,6 @@ BACK = {"decision": "return", "step": 0, "reason": "请补充说明"}
 async def customer(stack: RealStack, namespace: Namespace, tmp_path: Path) -> AsyncIterator[Running]:
     async with running(build, settings_for(stack, namespace, tmp_path, **limits(tmp_path, GIFTS))) as service:
         yield service
-
-
-async def post(service: Running, path: str, body: object, person: str = "staff-1") -> tuple[int, dict[str, Any]]:
-    answer = await service.client.post(path, json=body, headers={"X-Manyi-Person": person})
-    return answer.status_code, answer.json()
-
-
-async def opened(service: Running, **more: Any) -> str:
-    status, file = await post(service, "/v1/customers", wang(**more))
-    assert status == 201, file
-    return str(file["customerId"])
 
 
 async def sent_back(service: Running, place: str) -> None:

@@ -17,6 +17,19 @@ def wang(**more: Any) -> dict[str, Any]:
     }
 
 
+async def post(service: Running, path: str, body: object, person: str = "staff-1") -> tuple[int, dict[str, Any]]:
+    """Status and answer of a command by one person."""
+    answer = await service.client.post(path, json=body, headers={"X-Manyi-Person": person})
+    return answer.status_code, answer.json()
+
+
+async def opened(service: Running, **more: Any) -> str:
+    """Id of a new file."""
+    status, file = await post(service, "/v1/customers", wang(**more))
+    assert status == 201, file
+    return str(file["customerId"])
+
+
 async def merged(customer: Running, survivor: str, other: str) -> dict[str, Any]:
     """Two files made one, as one clerk asked and a director decided; the request as it stands then."""
     body = {"survivorId": survivor, "mergedId": other, "reason": "同一家公司"}
