@@ -32,6 +32,7 @@ from shared.plumbing.asyncapi import describe
 from shared.plumbing.audit import routes as audit_routes
 from shared.plumbing.audit.checkpoints import Checkpoints
 from shared.plumbing.audit.trail import Audit
+from shared.plumbing.closed_connections import tell_closed_connections
 from shared.plumbing.database import Client, Database
 from shared.plumbing.listening import Hearing, listen
 from shared.plumbing.logs import LogBroken
@@ -390,5 +391,6 @@ def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
         import uvloop
     except ImportError:
         return None
+    tell_closed_connections()
     factory: Callable[[], asyncio.AbstractEventLoop] = uvloop.new_event_loop
     return factory

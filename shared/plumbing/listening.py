@@ -266,6 +266,15 @@ class Hearing(ConsumerRebalanceListener):  # type: ignore[misc]
         ends = await consumer.end_offsets(list(partitions))
         return {partition: (starts[partition], ends[partition]) for partition in partitions}
 
+    def left(self) -> bool:
+        """Whether the client gave up its place in the group for good: it lives on, but hears nothing any more.
+
+        aiokafka does so at whatever it does not expect, and has no public way to ask.
+        """
+        coordinator = getattr(self._find_consumer(), "_coordinator", None)
+        task = getattr(coordinator, "_coordination_task", None)
+        return task is not None and task.done() and not task.cancelled() and task.exception() is not None
+
     def silent_for(self) -> float:
         """Seconds since the last progress, or since the last time nothing was waiting."""
         return time.monotonic() - self.progressed_at

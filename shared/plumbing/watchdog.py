@@ -1,8 +1,9 @@
 """Ends a process whose work stands still, so that whoever started it starts it anew (ARCHITECTURE §6).
 
-Three ways to stand still are known: a listener that never returns or a consumer that stalls silently
-(aio-libs/aiokafka#1154), a relay that waits for an answer that never comes (aio-libs/aiokafka#1017), and an event loop
-that is blocked. Nothing that runs in the loop sees the last one: a timer outside it ends the process.
+Four ways to stand still are known: a listener that never returns or a consumer that stalls silently
+(aio-libs/aiokafka#1154), a consumer that left its group at an error it did not expect (aio-libs/aiokafka#1038), a relay
+that waits for an answer that never comes (aio-libs/aiokafka#1017), and an event loop that is blocked. Nothing that runs
+in the loop sees the last one: a timer outside it ends the process.
 """
 
 import asyncio
@@ -25,9 +26,17 @@ def look_every(stuck_after_s: float) -> float:
 
 
 async def watch_hearing(hearing: Hearing, stuck_after_s: float) -> None:
-    """Exit when records wait and none has been taken for `stuck_after_s`. Raises KafkaError without a broker."""
-    await hearing.look_back()
-    if await hearing.lag() and hearing.silent_for() > stuck_after_s:
+    """Exit when the group was left, or records wait and none has been taken for `stuck_after_s`.
+
+    Raises KafkaError without a broker, TimeoutError where it does not answer: the next look begins anew.
+    """
+    if hearing.left():
+        log.critical("left its group at an error, exiting", group=hearing.group)
+        os._exit(os.EX_TEMPFAIL)
+    async with asyncio.timeout(stuck_after_s):
+        await hearing.look_back()
+        waiting = await hearing.lag()
+    if waiting and hearing.silent_for() > stuck_after_s:
         log.critical("no progress with records waiting, exiting", group=hearing.group, why=hearing.failing)
         os._exit(os.EX_TEMPFAIL)
 

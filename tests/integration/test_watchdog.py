@@ -21,6 +21,7 @@ STUCK_AFTER_S = 4.0
 REASONS = {
     "awaits": "no progress with records waiting, exiting",
     "blocks": "Timeout (0:00:04)!",
+    "leaves": "left its group at an error, exiting",
     "relay": "the relay stands still, exiting",
 }
 
@@ -43,7 +44,7 @@ def stuck_program(kind: str, settings: Settings, folder: Path) -> Program:
 async def test_a_stuck_process_ends_and_its_successor_works(
     stack: RealStack, namespace: Namespace, tmp_path: Path
 ) -> None:
-    """Three processes, each stuck in a way of its own; side by side, since most of it is waiting."""
+    """Several processes, each stuck in a way of its own; side by side, since most of it is waiting."""
     supervisor = Supervisor(
         [stuck_program(kind, settings_for(stack, namespace, tmp_path), tmp_path / kind) for kind in REASONS]
     )

@@ -1,6 +1,7 @@
 """`python -m tests.support.stuck_service KIND FOLDER`: a service whose first life gets stuck in the way of KIND.
 
-`awaits`: its listener never returns. `blocks`: it blocks the event loop. `relay`: its relay never gets an answer.
+`awaits`: its listener never returns. `blocks`: it blocks the event loop. `leaves`: its consumer leaves the group at an
+error that it did not expect. `relay`: its relay never gets an answer.
 In the next life it works and writes what it took into FOLDER/taken.
 """
 
@@ -10,13 +11,13 @@ import threading
 from collections.abc import Sequence
 from pathlib import Path
 
-from aiokafka import AIOKafkaProducer
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 
 from shared.contracts.catalogue import dead_letters_topic, events_topic, watermarks_topic
 from shared.plumbing.app import Service, serve
 from shared.plumbing.clock import SystemClock
 from shared.plumbing.database import Document, open_client
-from shared.plumbing.listening import Batch, Hearing, Offsets
+from shared.plumbing.listening import Batch, Hearing, Offsets, Record
 from shared.plumbing.relay import Relay
 from shared.plumbing.settings import Settings
 
@@ -48,6 +49,21 @@ class Taking:
         """Nothing is assumed about partitions."""
 
 
+class LeavingGroup(Hearing):
+    """Its consumer finds an error that it does not expect when it looks for the coordinator again."""
+
+    async def hear(self, records: Sequence[Record], consumer: AIOKafkaConsumer) -> None:
+        if KIND == "leaves" and not stuck_already():
+            consumer._coordinator.ensure_coordinator_known = never_found
+            consumer._coordinator.coordinator_dead()
+            await asyncio.Event().wait()
+        await super().hear(records, consumer)
+
+
+async def never_found() -> None:
+    raise RuntimeError("nobody expects this")
+
+
 class StuckRelay(Relay):
     """Waits for ever with the first records it has to send."""
 
@@ -71,7 +87,7 @@ def build(settings: Settings) -> Service:
         watermarks_topic=watermarks_topic(settings.topic_prefix),
         service="customer",
     )
-    hearing = Hearing(KIND, [topic], Taking())
+    hearing = LeavingGroup(KIND, [topic], Taking())
     return Service(
         name="customer", settings=settings, client=client, database=database, hearings=[hearing], relay=relay
     )
