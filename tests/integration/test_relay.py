@@ -14,7 +14,8 @@ from shared.contracts.decision import Refusal
 from shared.contracts.envelope import moment_text
 from shared.plumbing.clock import ManualClock
 from shared.plumbing.journal import Ledger
-from shared.plumbing.relay import LEASE, WATERMARK_MARGIN, LeaseLost, Relay
+from shared.plumbing.lease import LEASE, LeaseLost
+from shared.plumbing.relay import WATERMARK_MARGIN, Relay
 from tests.integration.test_intake import batch
 from tests.support import ledgers
 from tests.support.backups import Backup
@@ -220,9 +221,9 @@ async def test_a_relay_whose_lease_was_taken_stops_and_can_store_nothing(corner:
             state = await corner.state()
             with pytest.raises(LeaseLost):
                 await asleep._store({"_data": "behind"}, None)
-            asleep._renewed = 0.0
+            asleep._lease._renewed = 0.0
             with pytest.raises(LeaseLost):
-                await asleep._renew()
+                await asleep._lease.renew()
             assert (await corner.state())["fence"] == state["fence"]
 
 
@@ -241,16 +242,17 @@ async def test_who_is_started_again_under_its_name_has_its_lease_at_once(corner:
     former, other, successor = corner.relay("one"), corner.relay("two"), corner.relay("one")
     async with running(former):
         await eventually(lambda: former.active, timeout=20)
-    assert not await other._claim()
+    assert not await other._lease.claim()
     async with running(successor):
         await eventually(lambda: successor.active, timeout=20)
-        assert not await former._claim()  # it was only asleep: two of a name do not take the lease from one another
+        # It was only asleep: two of a name do not take the lease from one another.
+        assert not await former._lease.claim()
         await corner.book(3)
         await published(corner, s0=2, s1=2, s2=2)
 
 
 async def _fence_of(corner: Corner, relay: Relay) -> bool:
-    return bool((await corner.state()).get("fence") == relay._fence)
+    return bool((await corner.state()).get("fence") == relay._lease.fence)
 
 
 async def test_a_quarantined_record_is_announced_by_coordinates_and_reason_alone(corner: Corner) -> None:

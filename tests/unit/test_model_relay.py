@@ -244,10 +244,10 @@ def test_nothing_is_skipped_under_mishaps_in_any_order() -> None:
 class HastyRelay(SteppedRelay):
     """Remembers how far it is before Kafka has acknowledged."""
 
-    async def _send(self, producer: Any, documents: Any) -> None:
+    async def _send(self, publisher: Any, documents: Any) -> None:
         if documents:
             await self._store(len(cast("Any", self._database).disk.inserts), None)
-        await super()._send(producer, documents)
+        await super()._send(publisher, documents)
 
 
 def test_with_the_token_stored_too_early_it_finds_a_counterexample() -> None:

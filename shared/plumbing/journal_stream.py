@@ -1,0 +1,81 @@
+"""What is inserted into `journal` and `quarantine`, as a change stream tells it.
+
+Raw commands are used, since they hand over whole batches and the token after an empty one.
+"""
+
+from typing import Any
+
+from shared.plumbing.database import Database, Document, Session
+
+STREAM_WAIT_MS = 200
+
+
+class StreamEnded(Exception):
+    """The database was dropped, as when a backup is put in its place: no token from before leads beyond that."""
+
+
+class JournalStream:
+    """A change stream over `journal` and `quarantine`, batch by batch."""
+
+    def __init__(self, database: Database, session: Session, token: Any) -> None:
+        self._database = database
+        self._session = session
+        self._cursor = 0
+        self._first: list[Document] = []
+        self.token = token
+
+    async def open(self) -> None:
+        """Raises OperationFailure with a code of TOKEN_LOST when the token cannot be resumed from."""
+        options: Document = {} if self.token is None else {"resumeAfter": self.token}
+        inserts = {
+            "operationType": "insert",
+            "ns.coll": {"$in": ["journal", "quarantine"]},
+        }
+        pipeline = [
+            {"$changeStream": options},
+            {"$match": inserts},
+            {"$project": {"ns": 1, "fullDocument": 1, "clusterTime": 1}},
+            {"$unset": ["fullDocument.private", "fullDocument.sealed"]},
+        ]
+        reply = await self._database.command(
+            "aggregate",
+            1,
+            pipeline=pipeline,
+            cursor={"batchSize": 1_000},
+            session=self._session,
+            codec_options=self._database.codec_options,
+        )
+        self._cursor = reply["cursor"]["id"]
+        self._first = reply["cursor"]["firstBatch"]
+        self.token = reply["cursor"].get("postBatchResumeToken", self.token)
+
+    async def next_batch(self) -> list[Document]:
+        """Inserted documents in commit order, `token` then being behind them; empty after STREAM_WAIT_MS of silence.
+
+        Raises StreamEnded behind the last batch of a database that was dropped.
+        """
+        if self._first:
+            changes, self._first = self._first, []
+        elif self._cursor == 0:
+            raise StreamEnded
+        else:
+            reply = await self._database.command(
+                "getMore",
+                self._cursor,
+                collection="$cmd.aggregate",
+                batchSize=1_000,
+                maxTimeMS=STREAM_WAIT_MS,
+                session=self._session,
+                codec_options=self._database.codec_options,
+            )
+            self._cursor = reply["cursor"]["id"]
+            changes = reply["cursor"]["nextBatch"]
+            self.token = reply["cursor"].get("postBatchResumeToken", self.token)
+        return [
+            {
+                "collection": change["ns"]["coll"],
+                "record": change["fullDocument"],
+                "committed": change["clusterTime"].as_datetime(),
+            }
+            for change in changes
+        ]
