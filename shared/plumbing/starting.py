@@ -12,6 +12,6 @@ def start(service: str) -> None:
     """
     gc.disable()
     composition = import_module(f"services.{service}.main")
-    from shared.plumbing.app import serve
+    from shared.plumbing.serving import serve
 
     serve(composition.build)

@@ -24,7 +24,7 @@ from schemathesis.specs.openapi.checks import (
 from schemathesis.specs.openapi.schemas import OpenApiSchema
 
 from shared.contracts.catalogue import SPEAKERS
-from shared.plumbing.app import application
+from shared.plumbing.serving import application
 from tests.support.customers import wang
 from tests.support.service import running, settings_for
 from tests.support.stack import Namespace, RealStack

@@ -15,7 +15,7 @@ from pydantic import BaseModel
 
 from shared.contracts.catalogue import CATALOGUE, SPEAKERS, events_topic
 from shared.contracts.intake import CUSTOMER_INTAKE, FEEDBACK_INTAKE, SURVEY_INTAKE
-from shared.plumbing.app import application
+from shared.plumbing.serving import application
 from shared.plumbing.settings import Settings
 
 SCHEMA = json.loads((Path(__file__).parent / "asyncapi" / "3.0.0.json").read_text())

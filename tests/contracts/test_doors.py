@@ -16,7 +16,8 @@ from pymongo import AsyncMongoClient
 from shared.contracts.catalogue import SPEAKERS
 from shared.plumbing.access import Permit, allowed
 from shared.plumbing.access.doors import Door, OpenDoor, declared
-from shared.plumbing.app import Service, application, refuse_open_doors
+from shared.plumbing.app import Service
+from shared.plumbing.serving import application, refuse_open_doors
 from shared.plumbing.settings import Settings
 from shared.policy.permission.decision import Facts
 from shared.policy.shelf import read_roles

@@ -13,7 +13,8 @@ import httpx
 import uvicorn
 
 from deploy.local.places import ROOT
-from shared.plumbing.app import Service, application
+from shared.plumbing.app import Service
+from shared.plumbing.serving import application
 from shared.plumbing.settings import Settings
 from tests.support.eventually import eventually
 from tests.support.stack import Namespace, RealStack

@@ -14,11 +14,12 @@ from pathlib import Path
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 
 from shared.contracts.catalogue import dead_letters_topic, events_topic, watermarks_topic
-from shared.plumbing.app import Service, serve
+from shared.plumbing.app import Service
 from shared.plumbing.clock import SystemClock
 from shared.plumbing.database import Document, open_client
 from shared.plumbing.listening import Batch, Hearing, Offsets, Record
 from shared.plumbing.relay import Relay
+from shared.plumbing.serving import serve
 from shared.plumbing.settings import Settings
 
 KIND, FOLDER = sys.argv[1], Path(sys.argv[2])
