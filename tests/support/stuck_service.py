@@ -11,13 +11,14 @@ import threading
 from collections.abc import Sequence
 from pathlib import Path
 
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka import AIOKafkaConsumer
 
 from shared.contracts.catalogue import dead_letters_topic, events_topic, watermarks_topic
 from shared.plumbing.app import Service
 from shared.plumbing.clock import SystemClock
 from shared.plumbing.database import Document, open_client
 from shared.plumbing.listening import Batch, Hearing, Offsets, Record
+from shared.plumbing.publishing import Publisher
 from shared.plumbing.relay import Relay
 from shared.plumbing.serving import serve
 from shared.plumbing.settings import Settings
@@ -68,10 +69,10 @@ async def never_found() -> None:
 class StuckRelay(Relay):
     """Waits for ever with the first records it has to send."""
 
-    async def _send(self, producer: AIOKafkaProducer, documents: Sequence[Document]) -> None:
+    async def _send(self, publisher: Publisher, documents: Sequence[Document]) -> None:
         if KIND == "relay" and documents and not stuck_already():
             await asyncio.Event().wait()
-        await super()._send(producer, documents)
+        await super()._send(publisher, documents)
 
 
 def build(settings: Settings) -> Service:
