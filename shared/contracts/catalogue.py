@@ -54,7 +54,10 @@ def _entries() -> Iterator[Entry]:
         **dict.fromkeys(feedback.SAYS, ("customer", "reporting")),
         survey.SurveyResponded: ("customer", "feedback", "reporting"),
         visits.VisitCompleted: ("feedback", "reporting"),
-        **dict.fromkeys((*consent.SAYS, customer.ErasureCompleted), ("reporting", "survey")),
+        **dict.fromkeys(
+            (*consent.SAYS, customer.ErasureCompleted, customer.CustomersMerged, customer.CustomersUnmerged),
+            ("reporting", "survey"),
+        ),
     }
     for speaker, said in SPOKEN:
         for event in said:

@@ -44,7 +44,29 @@ class InvitationSuppressed(AddresseeEvent):
     TYPE: ClassVar[str] = "manyi.survey.invitation.suppressed.v1"
     invitation_id: Code
     campaign_id: Code
-    reason: Literal["withdrawn", "needs_consent", "erased"]
+    reason: Literal["withdrawn", "needs_consent", "erased", "merged"]
 
 
-SAYS: tuple[type[Event], ...] = (InvitingStopped, InvitingAllowed, InvitationPlanned, InvitationSuppressed)
+class AddresseeMerged(AddresseeEvent):
+    """The customer is asked as the one into whose file its own went; `heard` is the revision of the file merged."""
+
+    TYPE: ClassVar[str] = "manyi.survey.addressee.merged.v1"
+    survivor_id: Code
+    heard: int
+
+
+class AddresseeParted(AddresseeEvent):
+    """The customer is asked as itself again; `heard` is the revision of its file that says so."""
+
+    TYPE: ClassVar[str] = "manyi.survey.addressee.parted.v1"
+    heard: int
+
+
+SAYS: tuple[type[Event], ...] = (
+    InvitingStopped,
+    InvitingAllowed,
+    InvitationPlanned,
+    InvitationSuppressed,
+    AddresseeMerged,
+    AddresseeParted,
+)

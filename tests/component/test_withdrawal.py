@@ -11,7 +11,7 @@ import pytest
 from services.customer.main import build
 from services.customer.model.yearly import YearlyDay
 from services.survey.main import build as build_survey
-from tests.support.customers import wang
+from tests.support.customers import merged, wang
 from tests.support.eventually import eventually
 from tests.support.service import Running, running, settings_for
 from tests.support.stack import Namespace, RealStack
@@ -86,6 +86,42 @@ async def test_who_withdraws_is_not_asked_any_more_and_who_is_forgotten_neither(
     await eventually(back, timeout=60)
     await told(survey, f"/v1/campaigns/{campaigns[1]}/close", {}, 200)
     assert (await survey.client.post(later, json=people[0])).json()["type"] == "/problems/campaign-already-closed"
+
+
+@pytest.mark.policy("S2-02", "S0-34")
+async def test_of_two_files_that_are_one_the_survivor_is_asked_by_its_own_word(both: tuple[Running, Running]) -> None:
+    customer, survey = both
+    survivor, other = [await opened(customer, number) for number in (1, 2)]
+    await told(survey, "/v1/questionnaires", {"code": "care", "questions": [SCALE]})
+    campaign = await told(survey, "/v1/campaigns", {"code": "spring", "questionnaire": "care"})
+    place = f"/v1/campaigns/{campaign['campaignId']}/invitations"
+    assert (await told(survey, place, {"customerId": other}))["status"] == "planned"
+
+    async def asked() -> tuple[str, str | None]:
+        """Who is asked when the other one is invited, and why not."""
+        invited = await told(survey, place, {"customerId": other})
+        return invited["personId"], invited.get("reason")
+
+    await merged(customer, survivor, other)
+
+    async def ended() -> bool:
+        invited = (await survey.client.get(place)).json()["invitations"]
+        return [one.get("reason") for one in invited] == ["merged"]
+
+    await eventually(ended, timeout=60)
+    assert await asked() == (survivor, None)
+    await told(customer, f"/v1/customers/{survivor}/consents/withdrawals", {}, 200)
+
+    async def silent() -> bool:
+        return await asked() == (survivor, "withdrawn")
+
+    await eventually(silent, timeout=60)
+    await told(customer, f"/v1/customers/{other}/unmerge", {"reason": "不是"}, 200)
+
+    async def parted() -> bool:
+        return await asked() == (other, None)
+
+    await eventually(parted, timeout=60)
 
 
 @pytest.mark.policy("S2-02", "S1-18", "S1-19", "S2-06")

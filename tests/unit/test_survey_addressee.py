@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from services.survey.model.addressee import Addressee, Who, evolve, hear, invite
+from services.survey.model.addressee import Addressee, PartOfAnother, Who, evolve, hear, invite, regroup
 from services.survey.model.campaign import Campaign, CampaignAlreadyClosed, CampaignUnknown
 from shared.contracts.decision import Said
 
@@ -67,3 +67,19 @@ def test_nobody_is_invited_to_what_is_over_or_unknown() -> None:
         invite(None, WHO, None, "i", separate=False, now=NOW)
     with pytest.raises(CampaignAlreadyClosed):
         invite(None, WHO, CAMPAIGN.model_copy(update={"closed_at": NOW}), "i", separate=False, now=NOW)
+
+
+@pytest.mark.policy("S0-34")
+def test_who_is_part_of_another_is_asked_as_that_one_until_the_files_are_two_again() -> None:
+    part = after(planned(), regroup(planned(), WHO, "s", 11, NOW))
+    assert (part.merged_into, part.invitations["i"].reason) == ("s", "merged")
+    assert regroup(part, WHO, None, 11, NOW) == [], "heard before"
+    with pytest.raises(PartOfAnother, match="into that of s"):
+        invite(part, WHO, CAMPAIGN, "i", separate=False, now=NOW)
+    whole = after(part, regroup(part, WHO, None, 12, NOW))
+    assert regroup(whole, WHO, "s", 11, NOW) == [], "what is heard again, late, changes nothing"
+    assert after(whole, invite(whole, WHO, CAMPAIGN, "i", separate=False, now=NOW)).invitations["i"].status == "planned"
+
+
+def test_who_was_never_asked_is_known_to_be_part_of_another() -> None:
+    assert after(None, regroup(None, WHO, "s", 4, NOW)).merged_into == "s"

@@ -11,7 +11,7 @@ from pydantic.alias_generators import to_camel
 
 from services.survey.model.addressee import PURPOSE, Addressee, invite
 from services.survey.views.campaigns import STORED as CAMPAIGNS
-from services.survey.views.invitations import STORED, ShownInvitation, as_invitation, who_is
+from services.survey.views.invitations import STORED, ShownInvitation, as_invitation, asked_as, who_is
 from shared.contracts.decision import Said, Scene
 from shared.contracts.envelope import Code
 from shared.plumbing.access import allowed
@@ -48,7 +48,8 @@ def routes(ledger: Ledger, identity: Identity, settings: Settings) -> APIRouter:
     async def post_invitation(
         campaign_id: Code, body: InvitePerson, request: Annotated[Asked, Depends(asked)]
     ) -> JSONResponse:
-        who = who_is(identity, body.customer_id, body.contact_id or body.customer_id)
+        customer_id = await asked_as(ledger, identity, body.customer_id)
+        who = who_is(identity, customer_id, body.contact_id or customer_id)
         invitation_id = identity.of("invitation", campaign_id, who.person_id)
 
         def rule(state: Addressee | None, scene: Scene) -> Sequence[Said]:

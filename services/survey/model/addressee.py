@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict
 
 from services.survey.model.campaign import Campaign, CampaignAlreadyClosed, CampaignUnknown
 from shared.contracts import inviting as said
-from shared.contracts.decision import Said
+from shared.contracts.decision import Refusal, Said
 from shared.contracts.envelope import Event
 from shared.contracts.state import Part, State
 
@@ -16,6 +16,12 @@ COLLECTION, INVITATIONS = "addressees", "invitations"
 PURPOSE = "survey"
 """The purpose of consents that surveys rest on (policy key consent.purposes)."""
 Word = Literal["given", "withdrawn", "erased"]
+
+
+class PartOfAnother(Refusal):
+    """Whoever is merged is asked as the survivor, once (S0-34)."""
+
+    SLUG = "addressee-part-of-another"
 
 
 class Invitation(Part):
@@ -38,6 +44,10 @@ class Addressee(State):
     person_id: str
     word: Word | None = None
     heard: int = 0
+    merged_into: str | None = None
+    """The customer as whom this one is asked, as long as the two files are one."""
+    regrouped: int = 0
+    """The revision of the file that last told so, or the contrary."""
     invitations: dict[str, Invitation] = {}
 
 
@@ -58,6 +68,10 @@ def evolve(state: Addressee | None, event: Event, _private: Mapping[str, Any]) -
             return mine.model_copy(update={"word": event.reason, "heard": event.heard})
         case said.InvitingAllowed():
             return mine.model_copy(update={"word": "given", "heard": event.heard})
+        case said.AddresseeMerged():
+            return mine.model_copy(update={"merged_into": event.survivor_id, "regrouped": event.heard})
+        case said.AddresseeParted():
+            return mine.model_copy(update={"merged_into": None, "regrouped": event.heard})
         case said.InvitationPlanned() | said.InvitationSuppressed():
             planned = isinstance(event, said.InvitationPlanned)
             fields = {**event.model_dump(), "status": "planned" if planned else "suppressed"}
@@ -72,8 +86,10 @@ def invite(
 ) -> list[Said]:
     """Ask somebody in a campaign, once; or say why not. `separate`: surveys take the person's own consent.
 
-    Raises CampaignUnknown, CampaignAlreadyClosed.
+    Raises CampaignUnknown, CampaignAlreadyClosed, PartOfAnother.
     """
+    if state is not None and state.merged_into is not None:
+        raise PartOfAnother(f"this customer's file went into that of {state.merged_into} just now; ask once more")
     if campaign is None:
         raise CampaignUnknown("there is no such campaign; start it with POST /v1/campaigns")
     if campaign.over_at(now):
@@ -98,11 +114,29 @@ def hear(state: Addressee | None, who: Who, word: Word, heard: int, now: datetim
     about = {**dict(who), "at": now, "heard": heard}
     if word == "given":
         return [Said(said.InvitingAllowed.model_validate(about), now)]
-    open_ones = {} if state is None else state.invitations
     stopped = Said(said.InvitingStopped.model_validate({**about, "reason": word}), now)
-    suppressed = [
-        {**dict(who), "invitation_id": name, "campaign_id": one.campaign_id, "at": now, "reason": word}
-        for name, one in open_ones.items()
+    return [stopped, *_suppressed(state, who, word, now)]
+
+
+def regroup(state: Addressee | None, who: Who, survivor_id: str | None, heard: int, now: datetime) -> list[Said]:
+    """The customer's file went into that of the survivor; without one it stands alone again.
+
+    What was to be sent is not: the survivor may be invited already, and it is the survivor's word that counts now.
+    """
+    if state is not None and heard <= state.regrouped:
+        return []
+    about = {**dict(who), "at": now, "heard": heard}
+    if survivor_id is None:
+        return [Said(said.AddresseeParted.model_validate(about), now)]
+    merged = Said(said.AddresseeMerged.model_validate({**about, "survivor_id": survivor_id}), now)
+    return [merged, *_suppressed(state, who, "merged", now)]
+
+
+def _suppressed(state: Addressee | None, who: Who, reason: str, now: datetime) -> list[Said]:
+    """The end of every invitation that is still to be sent."""
+    ended = [
+        {**dict(who), "invitation_id": name, "campaign_id": one.campaign_id, "at": now, "reason": reason}
+        for name, one in ({} if state is None else state.invitations).items()
         if one.status == "planned"
     ]
-    return [stopped, *(Said(said.InvitationSuppressed.model_validate(one), now) for one in suppressed)]
+    return [Said(said.InvitationSuppressed.model_validate(one), now) for one in ended]

@@ -15,7 +15,7 @@ STORED = Aggregate(COLLECTION, Addressee, evolve, lambda state: state.customer_i
 
 
 class ShownInvitation(Shown):
-    """One person's invitation: planned, or suppressed for a reason (withdrawn, needs_consent, erased)."""
+    """One person's invitation: planned, or suppressed for a reason (withdrawn, needs_consent, erased, merged)."""
 
     invitation_id: str
     campaign_id: str
@@ -37,6 +37,13 @@ def who_is(identity: Identity, customer_id: str, person_id: str) -> Who:
     """The addressee of a customer or a contact. An id of its own: the customer is another subject."""
     addressee_id = identity.of("addressee", "manyi/customer", person_id)
     return Who(addressee_id=addressee_id, customer_id=customer_id, person_id=person_id)
+
+
+async def asked_as(ledger: Ledger, identity: Identity, customer_id: str) -> str:
+    """The customer itself, or the one into whose file its own went: that one is not merged in turn."""
+    addressee_id = who_is(identity, customer_id, customer_id).addressee_id
+    found = await ledger.database[COLLECTION].find_one({"_id": addressee_id}, {"merged_into": 1})
+    return customer_id if found is None else found.get("merged_into") or customer_id
 
 
 def as_invitation(invitation_id: str, invitation: Invitation) -> dict[str, Any]:
