@@ -18,6 +18,9 @@ from shared.policy.policies import Policies
 LARGEST_BLOCK = 50
 """More files than this with one mark tell nothing: a switchboard's number, a business park's address."""
 PAIRS_AT_ONCE = 1_000
+Shared = tuple[bytes, str, str]
+"""A mark and two files that have it."""
+NOBODY: tuple[None, frozenset[bytes]] = (None, frozenset())
 
 
 @dataclass(frozen=True)
@@ -70,61 +73,93 @@ class Duplicates:
 
     async def like(self, fields: Mapping[str, Any], itself: str, shown: int) -> list[Candidate]:
         """Files like these fields, the most alike first; `itself` is left out."""
-        wanted = self._ledger.tags(marks(fields))
-        query = {"marks": {"$in": wanted}, "_id": {"$ne": itself}}
-        found = await self._customers.find(query).limit(LARGEST_BLOCK * max(len(wanted), 1)).to_list()
-        heads = [one.state for one in await self._ledger.read_heads(STORED, found)]
-        candidates = [Candidate(head, likeness(fields, compared(head))) for head in heads if head is not None]
-        alike = [one for one in candidates if one.likeness.score >= shown]
-        return sorted(alike, key=lambda one: (-one.likeness.score, one.customer.customer_id))
+        return (await self.like_each([(itself, fields)], shown))[0]
+
+    async def like_each(self, files: Sequence[tuple[str, Mapping[str, Any]]], shown: int) -> list[list[Candidate]]:
+        """The same for each of several, as (itself, fields), with two queries and one look for keys for all."""
+        tags = [set(self._ledger.tags(marks(fields))) for _, fields in files]
+        blocks = await self._sharing(set().union(*tags))
+        ids = {one for block in blocks.values() for one in block}
+        heads = await self._heads(ids)
+        found = []
+        for (itself, fields), mine in zip(files, tags, strict=True):
+            others = {one for tag in mine for one in blocks.get(tag, ())} - {itself}
+            states = [heads[one][0] for one in others if one in heads]
+            candidates = [Candidate(state, likeness(fields, compared(state))) for state in states]
+            alike = [one for one in candidates if one.likeness.score >= shown]
+            found.append(sorted(alike, key=lambda one: (-one.likeness.score, one.customer.customer_id)))
+        return found
+
+    async def _sharing(self, tags: Collection[bytes]) -> dict[bytes, list[str]]:
+        """Files by the mark that they have, of each mark a block at the most: a frequent one tells nothing anyway."""
+        if not tags:
+            return {}
+        few: list[dict[str, Any]] = [{"$limit": LARGEST_BLOCK + 1}, {"$project": {"_id": 1}}]
+        files = {"from": "customers", "localField": "tag", "foreignField": "marks", "pipeline": few, "as": "files"}
+        wanted = [{"tag": tag} for tag in tags]
+        cursor = await self._ledger.database.aggregate([{"$documents": wanted}, {"$lookup": files}])
+        return {one["tag"]: [file["_id"] for file in one["files"]] async for one in cursor if one["files"]}
+
+    async def _heads(self, ids: Collection[str]) -> dict[str, tuple[Customer, set[bytes]]]:
+        """Files with their marks."""
+        if not ids:
+            return {}
+        documents = await self._customers.find({"_id": {"$in": sorted(ids)}}).to_list()
+        heads = zip(documents, await self._ledger.read_heads(STORED, documents), strict=True)
+        return {stored["_id"]: (head.state, set(stored["marks"])) for stored, head in heads if head.state is not None}
 
     async def note(self, itself: str, candidates: Sequence[Candidate]) -> None:
         """Keep the pairs for somebody to decide on."""
         await self.keep({(itself, one.customer.customer_id): one.likeness for one in candidates})
 
     async def scan(self, shown: int) -> Scanned:
-        """Compare every two files that share a mark, and keep the alike pairs; may be repeated at any time."""
+        """Compare every two files that share a mark, and keep the alike pairs; may be repeated at any time.
+
+        Blocks come in the order of their marks, and a pair is compared with the first of those that its files share.
+        So each is compared once, and nothing but the skipped marks has to be remembered.
+        """
         scanned = Scanned()
-        seen: set[tuple[str, str]] = set()
-        waiting: list[tuple[str, str]] = []
-        async for block in self._blocks():
+        skipped: set[bytes] = set()
+        waiting: list[Shared] = []
+        async for mark, block in self._blocks():
             scanned.blocks += 1
             if len(block) > LARGEST_BLOCK:
-                scanned.skipped += 1
+                skipped.add(mark)
                 continue
-            for pair in itertools.combinations(sorted(block), 2):
-                if pair not in seen:
-                    seen.add(pair)
-                    waiting.append(pair)
+            waiting += [(mark, a, b) for a, b in itertools.combinations(sorted(block), 2)]
             if len(waiting) >= PAIRS_AT_ONCE:
-                scanned.candidates += await self._compare(waiting, shown)
+                await self._compare(waiting, skipped, shown, scanned)
                 waiting = []
-        scanned.candidates += await self._compare(waiting, shown)
-        scanned.pairs = len(seen)
+        await self._compare(waiting, skipped, shown, scanned)
+        scanned.skipped = len(skipped)
         return scanned
 
-    async def _blocks(self) -> AsyncIterator[list[str]]:
+    async def _blocks(self) -> AsyncIterator[tuple[bytes, list[str]]]:
+        """Marks that several files have, in their order, with these files, or with more than a block of them."""
         pipeline: list[dict[str, Any]] = [
             {"$match": {"marks.0": {"$exists": True}}},
             {"$project": {"marks": 1}},
             {"$unwind": "$marks"},
             {"$group": {"_id": "$marks", "ids": {"$firstN": {"input": "$_id", "n": LARGEST_BLOCK + 1}}}},
             {"$match": {"ids.1": {"$exists": True}}},
+            {"$sort": {"_id": 1}},
         ]
         async for group in await self._customers.aggregate(pipeline, allowDiskUse=True):
-            yield group["ids"]
+            yield group["_id"], group["ids"]
 
-    async def _compare(self, pairs: Collection[tuple[str, str]], shown: int) -> int:
-        wanted = sorted({one for pair in pairs for one in pair})
-        documents = await self._customers.find({"_id": {"$in": wanted}}).to_list()
-        states = [one.state for one in await self._ledger.read_heads(STORED, documents)]
-        heads = {one.customer_id: compared(one) for one in states if one is not None}
+    async def _compare(self, pairs: Sequence[Shared], skipped: set[bytes], shown: int, scanned: Scanned) -> None:
+        heads = await self._heads({one for _, *pair in pairs for one in pair})
         alike = {}
-        for a, b in pairs:
-            if a in heads and b in heads and (found := likeness(heads[a], heads[b])).score >= shown:
+        for mark, a, b in pairs:
+            (one, tags), (other, tags_too) = heads.get(a, NOBODY), heads.get(b, NOBODY)
+            # A mark that one of them has lost since is no longer among those they share: then they are not compared.
+            if one is None or other is None or min((tags & tags_too) - skipped, default=None) != mark:
+                continue
+            scanned.pairs += 1
+            if (found := likeness(compared(one), compared(other))).score >= shown:
                 alike[a, b] = found
+        scanned.candidates += len(alike)
         await self.keep(alike)
-        return len(alike)
 
     async def keep(self, alike: Mapping[tuple[str, str], Likeness]) -> None:
         """Keep pairs of files, in whichever order each is named."""

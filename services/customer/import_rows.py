@@ -23,6 +23,13 @@ class Read:
     subject: str | None
     reason: str | None = None
 
+    @property
+    def compared(self) -> tuple[str, Mapping[str, Any]]:
+        """Which customer it is about, and what of it may be like another file's. Only of a row that can be read."""
+        if self.row is None or self.subject is None:
+            raise ValueError("a row that cannot be read is like no file")
+        return self.subject, self.row.fields
+
 
 class Newcomers:
     """Rows that open files which a search does not find yet: those of the chunk in hand, in a check all before it."""

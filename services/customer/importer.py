@@ -7,7 +7,7 @@ records the verdicts alone.
 import uuid
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -38,6 +38,22 @@ from shared.plumbing.telemetry import logger
 LEASE = timedelta(seconds=60)
 IMPORTS_EVERY_S = 0.5
 log = logger("import")
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """What the rows that are decided in one transaction have in common."""
+
+    draft: Draft
+    tasks: Mapping[int, Task[Customer]]
+    first: Mapping[str, int]
+    """Customer → the first row about it."""
+    found: Mapping[int, Sequence[Candidate]]
+    """Row that opens a file → files like it."""
+    newcomers: Newcomers
+    thresholds: Thresholds
+    now: datetime
+    cause: Cause
 
 
 class Importer:
@@ -125,7 +141,12 @@ class Importer:
         tasks = {one.number: self._task(one, now, running) for one in reads if one.row and one.subject}
         draft = Draft()
         await self._ledger.load(draft, list(tasks.values()))
-        verdicts = [await self._verdict(one, draft, tasks, first, newcomers, now, cause) for one in reads]
+        thresholds = Thresholds.of(self._desk.policies, self._desk.today())
+        opening = [one for one in reads if first.get(one.subject or "") == one.number and _opens(draft, one)]
+        alike = await self._duplicates.like_each([one.compared for one in opening], thresholds.shown)
+        found = {one.number: files for one, files in zip(opening, alike, strict=True)}
+        chunk = Chunk(draft, tasks, first, found, newcomers, thresholds, now, cause)
+        verdicts = [self._verdict(one, chunk) for one in reads]
         record = draft if running else Draft()
         number, change = job["next"], {"turn": job["turn"]}
         name = f"{job['_id']}/{number}"
@@ -168,42 +189,36 @@ class Importer:
         task = self._desk.seeing_task(about, rule, beside=[partner] if partner else [])
         return task if running else replace(task, sequence=None)
 
-    async def _verdict(
-        self,
-        one: Read,
-        draft: Draft,
-        tasks: Mapping[int, Task[Customer]],
-        first: Mapping[str, int],
-        newcomers: Newcomers,
-        now: datetime,
-        cause: Cause,
-    ) -> Verdict:
-        row, subject, task = one.row, one.subject, tasks.get(one.number)
+    def _verdict(self, one: Read, chunk: Chunk) -> Verdict:
+        row, subject, task = one.row, one.subject, chunk.tasks.get(one.number)
         if row is None or subject is None or task is None:
             return Verdict(one.number, "refused", one.reason)
-        place = (STORED.collection, subject)
-        if first[subject] != one.number:
-            reason = f"row {first[subject]} is about the same customer, and only one of them can hold: leave one"
+        if chunk.first[subject] != one.number:
+            reason = f"row {chunk.first[subject]} is about the same customer, and only one of them can hold: leave one"
             return Verdict(one.number, "duplicate", reason)
-        before = draft.now[place]
+        before = chunk.draft.now[STORED.collection, subject]
         alike: list[dict[str, Any]] = []
         try:
-            if before.state is None or before.state.provisional:
-                thresholds = Thresholds.of(self._desk.policies, self._desk.today())
-                found = await self._duplicates.like(row.fields, subject, thresholds.shown)
-                earlier = newcomers.like(row.fields, thresholds.shown)
+            if one.number in chunk.found:
+                found, earlier = chunk.found[one.number], chunk.newcomers.like(row.fields, chunk.thresholds.shown)
                 alike = _alike(found, earlier)
-                _refuse_duplicate(row, found, earlier, thresholds)
-            after = self._ledger.decide(draft, task, now, cause)
+                _refuse_duplicate(row, found, earlier, chunk.thresholds)
+            after = self._ledger.decide(chunk.draft, task, chunk.now, chunk.cause)
         except LooksLikeAnother as refusal:
             return Verdict(one.number, "duplicate", str(refusal), None, alike)
         except (Refusal, TooEarly) as refusal:
             return Verdict(one.number, "refused", str(refusal), None, alike)
-        if before.state is None or before.state.provisional:
-            newcomers.add(one, row.fields)
+        if one.number in chunk.found:
+            chunk.newcomers.add(one, row.fields)
         opened = before.version == 0
         outcome: Outcome = "opened" if opened else "changed" if after.version > before.version else "unchanged"
         return Verdict(one.number, outcome, None, subject, alike)
+
+
+def _opens(draft: Draft, one: Read) -> bool:
+    """Whether a row that can be read opens a file, or completes a provisional one."""
+    state = draft.now[STORED.collection, str(one.subject)].state
+    return state is None or bool(state.provisional)
 
 
 def _alike(found: Sequence[Candidate], earlier: Sequence[tuple[Read, Likeness]]) -> list[dict[str, Any]]:
