@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from deploy.bench.contest import resident_mb_of
 from deploy.bench.ground import Ground, ground, send
 from deploy.bench.report import Line, Report, machine, rounded
 from deploy.bench.running import Asking, Running, at_share, running
@@ -23,7 +24,10 @@ QUESTIONS = 200
 """Of each kind in a round."""
 IMPORTED = 5_000
 """Rows of the table that is imported, all of them new customers."""
+TAKING_IN = 2
+"""Processes of the service while the stock is taken in; one answers the questions."""
 STALLED_S = 300.0
+TELL_EVERY_S = 30.0
 LOOK_EVERY_S = 0.5
 COMPARED_WITHIN_S = 7_200.0
 COLUMNS = {"p50_ms": "p50, ms", "p99_ms": "p99, ms"}
@@ -44,16 +48,22 @@ async def measure(
 ) -> Report:
     """On ground that stands."""
     identity = Identity(_installation_key(place))
-    async with running(place, "customer", {"customer": 1}) as service:
+    stock = events + sum(Customer(seed, number).twice for number in range(events))
+    async with running(place, "customer", {"customer": TAKING_IN}) as service:
         began = time.monotonic()
-        await asyncio.to_thread(send, place, registrations(0, events, seed))
-        stock = events + sum(Customer(seed, number).twice for number in range(events))
+        sending = asyncio.create_task(asyncio.to_thread(send, place, registrations(0, events, seed)))
         taken_s = await _until(service, "customers", stock) - began
+        await sending
         err.print(f"  {stock:,} customers taken in, {stock / taken_s:,.0f}/s; now what is known of them …")
         told = await asyncio.to_thread(send, place, histories(0, events, seed, identity))
         settled_s = await _until_quiet(service, stock) - began
+    async with running(place, "customer", {"customer": 1}) as service:
+        await _until_quiet(service, stock)
         err.print(f"  {told:,} events about them; assessed and told of after {settled_s:,.0f} s; asking …")
+        began = time.monotonic()
         asked = await asyncio.to_thread(_ask, service, Stock(seed, events, identity), questions, rounds)
+        asked_s = time.monotonic() - began
+        err.print(f"  asked for {asked_s:,.0f} s; comparing …")
         scan, scanned_s = await asyncio.to_thread(_scan, service)
         planted = stock - events
         if scan["candidates"] < planted:
@@ -62,17 +72,21 @@ async def measure(
             )
         err.print(f"  compared: {scan['pairs']:,} pairs in {scanned_s:,.1f} s; importing …")
         imported_s = await asyncio.to_thread(_import, service, seed, events, rows)
+        memory = _memory(service)
     facts = {
         "customers": stock,
         "events_about_them": told,
         "taken_in_s": rounded(taken_s),
         "customers_per_s": rounded(stock / taken_s),
+        "processes_taking_in": TAKING_IN,
         "settled_s": rounded(settled_s),
+        "asked_s": rounded(asked_s),
         "compared_s": rounded(scanned_s),
         "pairs_compared": scan["pairs"],
         "pairs_found": scan["candidates"],
         "planted": planted,
         "imported_rows_per_s": rounded(rows / imported_s),
+        **memory,
         "rounds": rounds,
     }
     return Report(
@@ -91,6 +105,7 @@ async def measure(
             "view from all sides: p99 ≤ 20 ms",
             "search among 1,000,000 customers: p99 ≤ 50 ms",
             "1,000,000 customers compared in minutes",
+            "a table imported at 500 rows/s",
         ),
         machine=machine(**place.versions),
     )
@@ -105,8 +120,12 @@ async def _until(service: Running, collection: str, total: int) -> float:
     """Wait until so many documents are there and return when. Raises CannotContinue when nothing moves any more."""
     kept = service.database("customer")[collection]
     last, moved = -1, time.monotonic()
+    began = told = moved
     while (done := kept.estimated_document_count()) < total:
         now = time.monotonic()
+        if now - told > TELL_EVERY_S:
+            told = now
+            err.print(f"  {done:,} of {total:,} {collection} after {now - began:,.0f} s")
         if done != last:
             last, moved = done, now
         elif now - moved > STALLED_S:
@@ -191,6 +210,12 @@ def _scan(service: Running) -> tuple[dict[str, Any], float]:
     seconds, answer = asking.post("/v1/duplicates/scans", b"", {"Idempotency-Key": "bench-scan"})
     asking.close()
     return answer, seconds
+
+
+def _memory(service: Running) -> dict[str, float]:
+    """Resident memory of mongod, where it is ours, and of the service."""
+    pids = {"service": service.pids("customer")[0], **service.place.pids()}
+    return {f"{name}_mb": rounded(resident_mb_of(pid)) for name, pid in pids.items() if name != "kafka"}
 
 
 def _import(service: Running, seed: int, events: int, count: int) -> float:
