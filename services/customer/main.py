@@ -181,7 +181,7 @@ def build(settings: Settings) -> Service:
             functools.partial(customer_file.prepare, ledger),
             functools.partial(search.prepare, ledger),
             functools.partial(requests.prepare, ledger),
-            functools.partial(note_what_others_tell.prepare, ledger),
+            functools.partial(timeline.prepare, ledger),
             functools.partial(visits.prepare, ledger),
             functools.partial(entitlements.prepare, ledger),
             duplicates.prepare,

@@ -44,9 +44,8 @@ def application(service: Service) -> FastAPI:
         description=service.description,
         lifespan=lifespan,
     )
-    app.state.guard = guard_for(service.name, service.settings, service.grants)
+    app.state.guard = guard_for(service.name, service.settings, service.grants, service.audit)
     app.state.stopping = lambda: False
-    app.state.audit = service.audit
     answer_problems(app)
     larger = dict.fromkeys(service.uploads, service.settings.max_upload_bytes)
     app.add_middleware(StrictBodies, max_bytes=service.settings.max_body_bytes, larger=larger)

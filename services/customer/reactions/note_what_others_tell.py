@@ -6,7 +6,6 @@ arrival does not matter. Only what an event says in public is kept: ids, codes, 
 
 from shared.contracts import feedback, survey
 from shared.contracts.envelope import Event
-from shared.plumbing.journal import Ledger
 from shared.plumbing.reacting import Note, Reacting, Told
 
 NAME = "note-what-others-tell"
@@ -34,8 +33,3 @@ def note(told: Told) -> Note | None:
         "data": told.event.model_dump(mode="json", by_alias=True, exclude_none=True, exclude=LEFT_OUT),
     }
     return Note(HEARD, document)
-
-
-async def prepare(ledger: Ledger) -> None:
-    """Index of what is read about one customer; safe to repeat."""
-    await ledger.database[HEARD].create_index([("customer", 1), ("at", -1)])

@@ -1,8 +1,10 @@
 """One customer's file, the list of files, and the purchases, contracts and conversations of one."""
 
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query
+from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict
 from pydantic.alias_generators import to_camel
 
@@ -13,10 +15,12 @@ from services.customer.model.parts import Contract, Interaction, Purchase
 from services.customer.views.choosing import Filter
 from shared.contracts.envelope import Code, Moment, moment_text
 from shared.contracts.state import Part
-from shared.plumbing.access import Permit, allowed, facts_of
-from shared.plumbing.journal import OWNER, Ledger, Loaded
+from shared.plumbing.access import Permit, allowed, facts_in
+from shared.plumbing.database import Document
+from shared.plumbing.journal import Ledger, Loaded
 from shared.plumbing.past import as_of as past_state
 from shared.policy.permission import masking
+from shared.policy.permission.decision import Facts
 from shared.policy.permission.masking import masked
 from shared.policy.permission.table import Fields
 
@@ -153,11 +157,23 @@ def as_interaction(interaction_id: str, interaction: Interaction) -> dict[str, A
 async def read_file(ledger: Ledger, customer_id: str, permit: Permit) -> tuple[Loaded[Customer], Fields]:
     """The head of a file, and how much of its personal fields may be seen. Raises Forbidden, CustomerUnknown."""
     document = await ledger.database["customers"].find_one({"_id": customer_id})
-    loaded = Loaded[Customer](None) if document is None else await ledger.read_head(STORED, document)
-    fields = permit.on(facts_of(STORED, customer_id, loaded))
-    if loaded.state is None:
+    if document is None:
+        permit.on(Facts(customer_id))
         raise CustomerUnknown(f"there is no customer {customer_id}; open the file with POST /v1/customers")
-    return loaded, fields
+    return await open_file(ledger, document, permit)
+
+
+async def open_file(ledger: Ledger, document: Document, permit: Permit) -> tuple[Loaded[Customer], Fields]:
+    """The same of a head that was found already. Raises Forbidden."""
+    fields = permit.on(facts_in(STORED, document))  # first, so that the audit is written while it is opened
+    return await ledger.read_head(STORED, document), fields
+
+
+async def open_files(ledger: Ledger, desk: Desk, documents: Sequence[Document], permit: Permit) -> list[dict[str, Any]]:
+    """Heads of a list that the permit's `where` selected, as JSON, masked. Raises Forbidden."""
+    seen = permit.page([facts_in(STORED, one) for one in documents])
+    heads = await ledger.read_heads(STORED, documents)
+    return [masked(as_file(desk, one), MASKS, fields) for one, fields in zip(heads, seen, strict=True)]
 
 
 def owners_of(loaded: Loaded[Customer]) -> list[str]:
@@ -182,19 +198,14 @@ def routes(ledger: Ledger, desk: Desk) -> APIRouter:
         chosen: Annotated[Filter, Depends()],
         after: Annotated[str | None, Query(max_length=64)] = None,
         limit: Annotated[int, Query(ge=1, le=MAX_PAGE)] = 50,
-    ) -> CustomerPage:
+    ) -> JSONResponse:
         query = chosen.query(desk)
         if after is not None:
             query["_id"] = {"$gt": after}
         documents = await customers.find({"$and": [query, permit.where()]}).sort("_id", 1).limit(limit + 1).to_list()
-        heads = await ledger.read_heads(STORED, documents[:limit])
-        seen = permit.page([facts_of(STORED, str(one.key), one) for one in heads])
-        shown = [
-            CustomerFile.model_validate(masked(as_file(desk, one), MASKS, fields))
-            for one, fields in zip(heads, seen, strict=True)
-        ]
-        more = len(documents) > limit
-        return CustomerPage(customers=shown, next=shown[-1].customer_id if more else None)
+        shown = await open_files(ledger, desk, documents[:limit], permit)
+        more = {"next": documents[limit - 1]["_id"]} if len(documents) > limit else {}
+        return JSONResponse({"customers": shown, **more})
 
     @router.get(
         "/by-external-id",
@@ -225,7 +236,7 @@ def routes(ledger: Ledger, desk: Desk) -> APIRouter:
             document = await customers.find_one({"code": filed_under})
         if document is None:
             raise CustomerUnknown(f"no customer has the code {code}; look it up with GET /v1/customers")
-        return await show(document["_id"], permit)
+        return filed(*await open_file(ledger, document, permit))
 
     @router.get(
         "/{customer_id}",
@@ -298,7 +309,9 @@ def routes(ledger: Ledger, desk: Desk) -> APIRouter:
         return [(document["_id"], part) for document, part in zip(documents, found, strict=True)]
 
     async def show(customer_id: str, permit: Permit) -> dict[str, Any]:
-        loaded, fields = await read_file(ledger, customer_id, permit)
+        return filed(*await read_file(ledger, customer_id, permit))
+
+    def filed(loaded: Loaded[Customer], fields: Fields) -> dict[str, Any]:
         return masked(as_file(desk, loaded), MASKS, fields)
 
     return router
@@ -307,7 +320,7 @@ def routes(ledger: Ledger, desk: Desk) -> APIRouter:
 async def prepare(ledger: Ledger) -> None:
     """Indexes of the lists above; safe to repeat."""
     await ledger.database["customers"].create_index("code", unique=True)
-    for field in ("grade", "partner_id", "key_mark", OWNER):
+    for field in ("grade", "partner_id", "key_mark"):
         await ledger.database["customers"].create_index(field)
     await ledger.database["customers"].create_index([("lifecycle", 1), ("_id", 1)])
     await ledger.database["purchases"].create_index("occurred_at")

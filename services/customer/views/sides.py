@@ -20,9 +20,10 @@ from services.customer.views.opportunities import as_opportunity
 from services.customer.views.visits import STORED as VISITS
 from shared.contracts.envelope import Moment
 from shared.contracts.state import Part
-from shared.plumbing.access import Permit, facts_of
+from shared.plumbing.access import Permit, facts_in
 from shared.plumbing.database import Document
 from shared.plumbing.journal import Ledger, Loaded, head_of, part_of
+from shared.policy.permission.decision import Facts
 from shared.policy.permission.masking import Mask, masked
 from shared.policy.permission.table import Fields
 from shared.policy.timers import Timer
@@ -160,10 +161,12 @@ async def all_sides(ledger: Ledger, customer_id: str, permit: Permit) -> Sides:
     heads = ledger.database[STORED.collection]
     found = await (await heads.aggregate([{"$match": {"_id": customer_id}}, *QUERY])).to_list()
     if not found:
-        permit.on(facts_of(STORED, customer_id, Loaded[Customer](None)))
+        permit.on(Facts(customer_id))
         raise CustomerUnknown(f"there is no customer {customer_id}; open the file with POST /v1/customers")
     head, beside = found[0], found[0].pop("beside")
     collections = {**COLLECTION_OF, VISITS.collection: VISITS.collection, SPENDINGS.collection: SPENDINGS.collection}
+    # Decided before anything is opened, so that the audit is written meanwhile.
+    fields = permit.on(facts_in(STORED, head))
     sealed = [(collection, one) for name, collection in collections.items() for one in beside[name]]
     opened = await ledger.open([(STORED.collection, head), *sealed])
     loaded = head_of(STORED, head, opened)
@@ -173,7 +176,7 @@ async def all_sides(ledger: Ledger, customer_id: str, permit: Permit) -> Sides:
     }
     return Sides(
         loaded,
-        permit.on(facts_of(STORED, customer_id, loaded)),
+        fields,
         parts,
         [head_of(VISITS, one, opened) for one in beside[VISITS.collection]],
         [head_of(SPENDINGS, one, opened) for one in beside[SPENDINGS.collection]],

@@ -1,25 +1,28 @@
 """One timeline of a customer: what our own journal and the other services tell, from all channels (S0-01, S2-12)."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
 import orjson
 from fastapi import APIRouter, Query
+from pymongo import DESCENDING
 
 from services.customer.desk import STORED
 from services.customer.drawing import STORED as SPENDINGS
 from services.customer.model.parts import Interaction
 from services.customer.reactions.note_what_others_tell import HEARD
 from services.customer.views.customer_file import MASKS, Reading, Shown, owners_of, read_file
-from services.customer.views.visits import STORED as VISITS
 from shared.contracts.customer import InteractionLogged
 from shared.contracts.decision import Invalid
 from shared.contracts.envelope import Code, Moment, moment_text, parse_moment
+from shared.plumbing.database import Collection, Document
 from shared.plumbing.journal import Ledger
 from shared.policy.permission.masking import masked
 
 MAX_PAGE = 200
+NEWEST = [("at", DESCENDING), ("subject", DESCENDING), ("revision", DESCENDING)]
+UNSEALED = {"private": 0}
 SAID_ELSEWHERE = ("customerId", "customerIds", "dims")
 
 
@@ -67,21 +70,15 @@ def routes(ledger: Ledger) -> APIRouter:
     ) -> Timeline:
         loaded, fields = await read_file(ledger, customer_id, permit)
         owners = owners_of(loaded)
-        before = None if after is None else _place(after)
+        behind = {} if after is None else behind_of(*_place(after))
         told: list[Happened] = []
         if service in (None, "customer"):
-            subjects = [*owners, *await _about(owners)]
-            told += _own(await journal.find({"subject": {"$in": subjects}}, {"event": 1}).to_list())
+            keys = [*owners, *await _about_several(owners)]
+            told += await latest(journal, {"key": {"$in": keys}, **behind}, _own, channel, limit + 1)
         if service != "customer":
-            told += _others(await heard.find({"customer": {"$in": owners}}).to_list())
-        wanted = [
-            one
-            for one in told
-            if service in (None, one.service)
-            and channel in (None, one.channel)
-            and (before is None or _order(one) < before)
-        ]
-        page = sorted(wanted, key=_order, reverse=True)[: limit + 1]
+            of = {} if service is None else {"service": service}
+            told += await latest(heard, {"customer": {"$in": owners}, **of, **behind}, _other, channel, limit + 1)
+        page = sorted(told, key=_order, reverse=True)
         notes = await _notes(page[:limit])
         shown = []
         for one in page[:limit]:
@@ -89,13 +86,24 @@ def routes(ledger: Ledger) -> APIRouter:
             shown.append(one.model_copy(update=said))
         return Timeline(happened=shown, next=_named(page[limit - 1]) if len(page) > limit else None)
 
-    async def _about(owners: list[str]) -> list[str]:
-        """Visits, and requests for gifts and expenses: subjects of their own that are about these customers."""
-        found: list[str] = []
-        for aggregate, field in ((VISITS, "customer_id"), (SPENDINGS, "customers")):
-            cursor = ledger.database[aggregate.collection].find({field: {"$in": owners}}, {"_id": 1})
-            found += [document["_id"] for document in await cursor.to_list()]
+    async def latest(
+        collection: Collection, query: Document, told: Callable[[Document], Happened], channel: str | None, most: int
+    ) -> list[Happened]:
+        """The first in the order of the timeline, read by index no further than they take."""
+        found: list[Happened] = []
+        async with collection.find(query, UNSEALED).sort(NEWEST).limit(0 if channel else most) as cursor:
+            async for document in cursor:
+                one = told(document)
+                if channel in (None, one.channel):
+                    found.append(one)
+                if len(found) == most:
+                    break
         return found
+
+    async def _about_several(owners: list[str]) -> list[str]:
+        """Requests for gifts and expenses that are about these customers and others: they have a key of their own."""
+        several = {"customers": {"$in": owners}, "customers.1": {"$exists": True}}
+        return [one["_id"] for one in await ledger.database[SPENDINGS.collection].find(several, {"_id": 1}).to_list()]
 
     async def _notes(page: Iterable[Happened]) -> dict[str, str]:
         ids = [one.data["interactionId"] for one in page if one.type == InteractionLogged.TYPE]
@@ -111,34 +119,38 @@ def _spoken(one: Happened, notes: dict[str, str]) -> bool:
     return one.type == InteractionLogged.TYPE and one.data["interactionId"] in notes
 
 
-def _own(records: Iterable[dict[str, Any]]) -> Iterable[Happened]:
-    for record in records:
-        envelope = orjson.loads(record["event"])
-        data = {name: value for name, value in envelope["data"].items() if name not in SAID_ELSEWHERE}
-        yield Happened(
-            at=parse_moment(envelope["time"]),
-            service="customer",
-            type=envelope["type"],
-            subject=envelope["subject"],
-            revision=envelope["revision"],
-            actor=envelope.get("actor"),
-            channel=data.get("channel"),
-            data=data,
-        )
+def _own(record: Document) -> Happened:
+    envelope = orjson.loads(record["event"])
+    data = {name: value for name, value in envelope["data"].items() if name not in SAID_ELSEWHERE}
+    return Happened(
+        at=record["at"],
+        service="customer",
+        type=record["type"],
+        subject=record["subject"],
+        revision=record["revision"],
+        actor=envelope.get("actor"),
+        channel=data.get("channel"),
+        data=data,
+    )
 
 
-def _others(documents: Iterable[dict[str, Any]]) -> Iterable[Happened]:
-    for one in documents:
-        yield Happened(
-            at=one["at"],
-            service=one["service"],
-            type=one["type"],
-            subject=one["subject"],
-            revision=one["revision"],
-            actor=one.get("actor"),
-            channel=one["data"].get("channel") or one["data"].get("mode"),
-            data=one["data"],
-        )
+def _other(document: Document) -> Happened:
+    return Happened(
+        at=document["at"],
+        service=document["service"],
+        type=document["type"],
+        subject=document["subject"],
+        revision=document["revision"],
+        actor=document.get("actor"),
+        channel=document["data"].get("channel") or document["data"].get("mode"),
+        data=document["data"],
+    )
+
+
+def behind_of(at: datetime, subject: str, revision: int) -> Document:
+    """What comes after this place, as a filter that an index in the order of the timeline begins at."""
+    ahead = [{"at": at, "subject": {"$gt": subject}}, {"at": at, "subject": subject, "revision": {"$gte": revision}}]
+    return {"at": {"$lte": at}, "$nor": ahead}
 
 
 def _order(one: Happened) -> tuple[datetime, str, int]:
@@ -156,3 +168,9 @@ def _place(text: str) -> tuple[datetime, str, int]:
         return parse_moment(at), subject, int(revision)
     except ValueError as error:
         raise PageUnknown(f"{text!r} is no `next` of this list; begin without `after`") from error
+
+
+async def prepare(ledger: Ledger) -> None:
+    """The order of the timeline, by whom it is about; safe to repeat."""
+    await ledger.database["journal"].create_index([("key", 1), *NEWEST])
+    await ledger.database[HEARD].create_index([("customer", 1), *NEWEST])

@@ -15,7 +15,6 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from shared.plumbing.access.guard import Guard
 from shared.plumbing.access.permit import Permit
-from shared.plumbing.audit.trail import Audit
 from shared.plumbing.problems import Problem, answer
 from shared.plumbing.telemetry import logger
 from shared.policy.permission.decision import Caller
@@ -106,12 +105,12 @@ class Withholding:
             permit: Permit | None = scope.get("state", {}).get("permit")
             if message["type"] == "http.response.start" and permit is not None:
                 instead: Problem | None = permit.withhold() if message["status"] < 400 and not permit.decided else None
-                instead = await _kept(scope["app"].state.audit, permit) or instead
+                instead = await _kept(permit) or instead
                 if instead is not None:
                     withheld = True
                     await answer(instead)(scope, receive, send)
             elif message["type"] == "http.response.body" and permit is not None and not withheld:
-                instead = await _kept(scope["app"].state.audit, permit)
+                instead = await _kept(permit)
                 if instead is not None:
                     raise instead
             if not withheld:
@@ -120,13 +119,10 @@ class Withholding:
         await self._app(scope, receive, checked)
 
 
-async def _kept(audit: Audit | None, permit: Permit) -> Problem | None:
-    """Keep what must be told; the problem to answer when that is not possible."""
-    if audit is None or not permit.lines:
-        return None
+async def _kept(permit: Permit) -> Problem | None:
+    """Wait until the audit keeps what must be told; the problem to answer when that is not possible."""
     try:
-        lines, permit.lines = permit.lines, []
-        await audit.append(lines)
+        await permit.kept()
     except PyMongoError as error:
         log.error("the audit cannot be written, the answer is withheld", error=type(error).__name__)  # noqa: TRY400
         detail = "What you asked for must be audited, and that is not possible now; try again later."

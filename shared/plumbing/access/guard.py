@@ -6,6 +6,7 @@ from shared.plumbing.access.grants import GrantBook
 from shared.plumbing.access.keys import IssuerKeys, KeysUnavailable
 from shared.plumbing.access.permit import Permit
 from shared.plumbing.access.tokens import TokenRefused, Tokens, Trust
+from shared.plumbing.audit.trail import Audit
 from shared.plumbing.clock import Clock, SystemClock
 from shared.plumbing.identity import Identity
 from shared.plumbing.problems import Problem
@@ -41,6 +42,7 @@ class Guard:
         tokens: Tokens | None,
         clock: Clock,
         grants: GrantBook | None,
+        audit: Audit | None,
     ):
         self._service = service
         self._roles = roles
@@ -48,6 +50,7 @@ class Guard:
         self._tokens = tokens
         self._clock = clock
         self._grants = grants
+        self._audit = audit
 
     async def identify(self, authorization: str | None) -> Caller:
         """Who the Authorization header speaks for. Raises Unauthenticated, Problem 503 while it cannot be checked."""
@@ -74,15 +77,15 @@ class Guard:
         granted = any("granted" in right.scope for right in table.rights(who.roles, action))
         grants = await self._grants.held(who.subject, now) if granted and self._grants is not None else ()
         question = Question(table, self._organisation, who, action, now, f"{self._service}-{topic}", grants)
-        return Permit(question, correlation)
+        return Permit(question, correlation, self._audit)
 
 
-def guard_for(service: str, settings: Settings, grants: GrantBook | None = None) -> Guard:
+def guard_for(service: str, settings: Settings, grants: GrantBook | None, audit: Audit | None) -> Guard:
     """Everything that decides about requests. Raises PackUnsound for unsound roles, ValidationError for teams."""
     organisation = Organisation()
     if settings.teams_file is not None:
         organisation = Organisation.model_validate(yaml.safe_load(settings.teams_file.read_text()))
-    return Guard(service, read_roles(), organisation, _tokens(settings), SystemClock(), grants)
+    return Guard(service, read_roles(), organisation, _tokens(settings), SystemClock(), grants, audit)
 
 
 def _tokens(settings: Settings) -> Tokens | None:

@@ -1,9 +1,11 @@
 """The permit that a request carries: what its caller may do with the rows it meets, seeing which fields (S0-37)."""
 
+import asyncio
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
+from shared.plumbing.audit.trail import Audit
 from shared.plumbing.journal import OWNER
 from shared.plumbing.problems import Problem
 from shared.plumbing.telemetry import logger
@@ -31,11 +33,12 @@ class Forbidden(Problem):
 class Permit:
     """One caller's right to one action during one request. Every denial is audited, and every reading that must be."""
 
-    def __init__(self, question: Question, correlation: str) -> None:
+    def __init__(self, question: Question, correlation: str, audit: Audit | None) -> None:
         self._question = question
         self._correlation = correlation
-        self.lines: list[dict[str, Any]] = []
-        """What the audit must keep before the answer leaves."""
+        self._audit = audit
+        self._telling: list[tuple[dict[str, Any], asyncio.Task[None]]] = []
+        """What the audit must keep before the answer leaves, and the writing of it, which goes on beside the work."""
         self.decided = False
         """Whether any row, list or the whole was decided on; an answer without that must not leave."""
 
@@ -112,10 +115,19 @@ class Permit:
         if objects and self._question.logged:
             self._note("read", objects, fields=fields)
 
+    async def kept(self) -> None:
+        """Returns when the audit keeps all that was decided until now. Raises database errors."""
+        telling, self._telling = self._telling, []
+        for _, writing in telling:
+            await asyncio.shield(writing)
+
     def _note(self, decision: str, objects: tuple[str, ...], **more: str) -> None:
-        line = {"decision": decision, "objects": list(objects), "correlation": self._correlation, **more}
-        if {**self.right, **line} not in self.lines:  # a lost race has the same decided again
-            self.lines.append({**self.right, **line})
+        if self._audit is None:
+            return
+        told = {"decision": decision, "objects": list(objects), "correlation": self._correlation, **more}
+        line = {**self.right, **told}
+        if all(line != known for known, _ in self._telling):  # a lost race has the same decided again
+            self._telling.append((line, self._audit.begin([line])))
 
     def _forbidden(self, denied: Denied, objects: tuple[str, ...]) -> Forbidden:
         log.warning(

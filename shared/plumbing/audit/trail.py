@@ -1,7 +1,7 @@
 """The audit of one process: what was done is linked in the journal, what was read or denied has lines of its own."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 
 from shared.plumbing.audit.chains import AuditKeys, Chains
@@ -19,9 +19,11 @@ class NeverRewound(Exception):
 class _Batch:
     """Lines that are written together, and the writing that everybody who added some waits for."""
 
-    def __init__(self) -> None:
+    def __init__(self, write: Callable[["_Batch"], Coroutine[Any, Any, None]]) -> None:
         self.lines: list[Document] = []
-        self.written: asyncio.Task[None] | None = None
+        self.written = asyncio.create_task(write(self))
+        # A request may end before it waits for its lines; the next one to be written fails in its own name.
+        self.written.add_done_callback(lambda task: task.cancelled() or task.exception())
 
 
 class Audit:
@@ -52,16 +54,20 @@ class Audit:
 
         Raises database errors; then nobody may act as if it had been audited.
         """
-        if not lines:
-            return
+        if lines:
+            await asyncio.shield(self.begin(lines))
+
+    def begin(self, lines: Sequence[dict[str, Any]]) -> asyncio.Task[None]:
+        """Have the lines written while the caller does something else; they are kept once what is answered is done.
+
+        It is shared with others, so it must not be cancelled; whoever awaits it gets database errors.
+        """
         batch = self._gathering
         if batch is None:
-            batch = self._gathering = _Batch()
-            batch.written = asyncio.create_task(self._write(batch))
+            batch = self._gathering = _Batch(self._write)
         now = self.clock.now()
         batch.lines += [{"at": now, **line} for line in lines]
-        if batch.written is not None:
-            await asyncio.shield(batch.written)
+        return batch.written
 
     async def _write(self, batch: _Batch) -> None:
         async with self._writing:

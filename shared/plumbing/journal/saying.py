@@ -68,6 +68,7 @@ def note(
         "revision": revision,
         "type": said.event.TYPE,
         "key": key,
+        "at": said.time,
         "recorded": recorded,
         "event": text.decode(),
     }

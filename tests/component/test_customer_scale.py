@@ -1,0 +1,80 @@
+"""However many customers there are: what is asked is found by an index, and no more is read than is shown."""
+
+from collections.abc import AsyncIterator, Iterable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from services.customer.model.naming import company_parts
+from services.customer.views import search, timeline
+from services.customer.views.search import beginning_with, reached
+from services.customer.views.timeline import NEWEST, behind_of
+from shared.plumbing.database import Document
+from shared.plumbing.journal import OWNER, Ledger
+from tests.support import ledgers
+from tests.support.stack import Namespace, RealStack
+
+pytestmark = pytest.mark.stack
+FIRST = datetime(2026, 1, 1, tzinfo=UTC)
+SHOWN = 5
+
+
+@pytest.fixture
+async def ledger(stack: RealStack, namespace: Namespace) -> AsyncIterator[Ledger]:
+    async with ledgers.ledger(stack, namespace) as found:
+        await search.prepare(found)
+        await timeline.prepare(found)
+        yield found
+
+
+def stages(plan: Any) -> Iterable[str]:
+    """The stages of a plan and of those within."""
+    if isinstance(plan, dict):
+        if "stage" in plan:
+            yield plan["stage"]
+        for within in plan.values():
+            yield from stages(within)
+    elif isinstance(plan, list):
+        for within in plan:
+            yield from stages(within)
+
+
+async def looked_at(ledger: Ledger, collection: str, query: Document, sort: list[tuple[str, int]]) -> int:
+    """Documents that MongoDB reads to find the first of these; it must not have to sort."""
+    cursor = ledger.database[collection].find(query).limit(SHOWN)
+    found = await (cursor.sort(sort) if sort else cursor).explain()
+    assert not {"SORT", "COLLSCAN"} & set(stages(found["queryPlanner"]["winningPlan"]))
+    assert found["executionStats"]["nReturned"] == SHOWN
+    return int(found["executionStats"]["totalDocsExamined"])
+
+
+async def test_a_frequent_part_of_a_name_is_searched_no_further_than_it_is_shown(ledger: Ledger) -> None:
+    names = [f"上海{number}号机械有限公司" for number in range(600)]
+    await ledger.database["customers"].insert_many(
+        {"_id": f"c{number}", "code": f"K{number}", "company_parts": company_parts(name), OWNER: f"u-{number // 10}"}
+        for number, name in enumerate(names)
+    )
+    part = beginning_with("机械")
+    everybody = reached({}, [part])
+    assert await looked_at(ledger, "customers", everybody, []) <= 2 * SHOWN
+    own = {"$or": [{OWNER: {"$in": ["u-58", "u-59"]}}, {"_id": {"$in": []}}]}
+    assert await looked_at(ledger, "customers", reached(own, [part]), []) <= 2 * SHOWN
+
+
+async def test_a_page_of_a_long_history_is_read_by_index(ledger: Ledger) -> None:
+    history = [
+        {
+            "_id": f"c:{number}",
+            "subject": "c",
+            "revision": number,
+            "key": "c",
+            "at": FIRST + timedelta(days=number // 2),
+        }
+        for number in range(1, 600)
+    ]
+    await ledger.database["journal"].insert_many(history)
+    query = {"key": {"$in": ["c", "merged-into-c"]}, **behind_of(FIRST + timedelta(days=150), "c", 301)}
+    assert await looked_at(ledger, "journal", query, NEWEST) <= 2 * SHOWN
+    found = await ledger.database["journal"].find(query).sort(NEWEST).limit(SHOWN).to_list()
+    assert [one["revision"] for one in found] == [300, 299, 298, 297, 296]
