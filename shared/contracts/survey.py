@@ -62,15 +62,18 @@ class Answer(Event):
 
 
 @lru_cache(maxsize=20_000)
-def _checked(question: Any, factor: Any, metric: Any, value: Any, low: Any, high: Any) -> Answer:
+def answer_of(question: Any, factor: Any, metric: Any, value: Any, low: Any, high: Any) -> Answer:
+    """The answer that says this. Most repeat one of a few hundred, and are checked once. Raises ValidationError."""
     return Answer(question=question, factor=factor, metric=metric, value=value, scale=(low, high))
 
 
 def _known(told: object) -> object:
-    """An answer that was read before, or what is told: most repeat one of a few hundred, and are checked once."""
+    """An answer that was read before, or what is told."""
+    if isinstance(told, Answer):
+        return told
     try:
         low, high = told["scale"]  # type: ignore[index]
-        return _checked(told["question"], told.get("factor"), told["metric"], told["value"], low, high)  # type: ignore[index, attr-defined]
+        return answer_of(told["question"], told.get("factor"), told["metric"], told["value"], low, high)  # type: ignore[index, attr-defined]
     except (LookupError, TypeError, ValueError, AttributeError):  # the contract itself says what is wrong with it
         return told
 

@@ -1,6 +1,7 @@
 """Judging answers: each must belong to a question and fit it. Every refusal names the question and what to do."""
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 from pydantic import ValidationError
@@ -8,7 +9,7 @@ from pydantic import ValidationError
 from services.survey.model.questionnaire import require_ratio
 from shared.contracts.decision import Invalid
 from shared.contracts.intake import IntakeAnswer
-from shared.contracts.questions import Question
+from shared.contracts.questions import Metric, Question, Scale
 from shared.contracts.survey import Scoring
 
 
@@ -136,20 +137,27 @@ def questions_of(answers: Sequence[IntakeAnswer], scoring: Scoring) -> list[Ques
 
 
 def _question_of(answer: IntakeAnswer) -> Question:
-    fields: Mapping[str, object]
     if answer.value is not None or answer.metric is not None or answer.scale is not None:
         if answer.metric is None or answer.scale is None:
             raise ScaleUnclear(
                 f"question {answer.question!r}: without a campaign an answer must say its metric "
                 '(csat, nps, ces or rating) and its scale, such as "scale": [1, 5]'
             )
-        fields = {"kind": answer.metric, "scale": answer.scale, "factor": answer.factor, "weight": answer.weight}
-    elif answer.choice is not None:
-        fields = {"kind": "choice", "choices": [answer.choice]}
-    else:
-        fields = {"kind": "comment"}
+        return _scored(answer.question, answer.metric, answer.scale, answer.factor, answer.weight)
+    if answer.choice is not None:
+        return _sound(answer.question, {"kind": "choice", "choices": [answer.choice]})
+    return _sound(answer.question, {"kind": "comment"})
+
+
+@lru_cache(maxsize=20_000)
+def _scored(name: str, metric: Metric, scale: Scale, factor: str | None, weight: int) -> Question:
+    """Most repeat one of a few hundred, and are checked once. Raises ScaleUnclear."""
+    return _sound(name, {"kind": metric, "scale": scale, "factor": factor, "weight": weight})
+
+
+def _sound(name: str, fields: Mapping[str, object]) -> Question:
     try:
-        return Question.model_validate({"question": answer.question, **fields})
+        return Question.model_validate({"question": name, **fields})
     except ValidationError as error:
         reason = error.errors(include_url=False, include_input=False)[0]["msg"].removeprefix("Value error, ")
-        raise ScaleUnclear(f"question {answer.question!r}: {reason}") from error
+        raise ScaleUnclear(f"question {name!r}: {reason}") from error

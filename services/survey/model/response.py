@@ -54,7 +54,7 @@ def evolve(state: Response | None, event: Event, private: Mapping[str, Any]) -> 
     """Fold one event, public and private part, into the state."""
     if state is not None or not isinstance(event, said.SurveyResponded):
         raise ValueError(f"{event.TYPE} does not fit a response that is {'new' if state is None else 'submitted'}")
-    return Response.model_validate({**event.model_dump(), **private})
+    return Response.model_validate({**dict(event), **private})
 
 
 class Submission(BaseModel):
@@ -118,15 +118,8 @@ def submit(state: Response | None, campaign: Campaign | None, form: Submission) 
 
 
 def _answer(question: Question, values: Mapping[str, int]) -> Answer:
-    return Answer.model_validate(
-        {
-            "question": question.question,
-            "factor": question.factor,
-            "metric": question.kind,
-            "value": values[question.question],
-            "scale": question.scale,
-        }
-    )
+    low, high = question.scale or (0, 0)
+    return said.answer_of(question.question, question.factor, question.kind, values[question.question], low, high)
 
 
 def _weighed(questions: list[Question], values: Mapping[str, int]) -> list[tuple[int, tuple[int, int], int]]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from fractions import Fraction
+from math import lcm
 
 from shared.contracts.questions import Scale
 from shared.contracts.survey import Scoring
@@ -16,10 +17,13 @@ def score(value: int, scale: Scale, scoring: Scoring) -> Fraction:
     `ratio_to_max` (得分率): value over the highest; needs a scale from 0 or above. `linear`: the way from the lowest
     to the highest.
     """
+    way, whole = _way(value, scale, scoring)
+    return Fraction(100 * way, whole)
+
+
+def _way(value: int, scale: Scale, scoring: Scoring) -> tuple[int, int]:
     low, high = scale
-    if scoring == "ratio_to_max":
-        return Fraction(100 * value, high)
-    return Fraction(100 * (value - low), high - low)
+    return (value, high) if scoring == "ratio_to_max" else (value - low, high - low)
 
 
 def index(items: Iterable[tuple[int, Scale, int]], scoring: Scoring) -> int | None:
@@ -27,13 +31,14 @@ def index(items: Iterable[tuple[int, Scale, int]], scoring: Scoring) -> int | No
 
     None where nothing that counts was answered; an item that was not answered leaves numerator and denominator.
     """
-    total, weights = Fraction(0), 0
-    for value, scale, weight in items:
-        total += weight * score(value, scale, scoring)
-        weights += weight
+    # Over one common denominator: a sum of fractions is ten times the work, and every response pays it.
+    told = [(weight, *_way(value, scale, scoring)) for value, scale, weight in items]
+    weights = sum(weight for weight, _, _ in told)
     if weights == 0:
         return None
-    return half_up(total / weights * PARTS_OF_A_POINT)
+    common = lcm(*(whole for _, _, whole in told))
+    total = sum(weight * way * (common // whole) for weight, way, whole in told)
+    return half_up(Fraction(100 * total * PARTS_OF_A_POINT, common * weights))
 
 
 def half_up(value: Fraction) -> int:
