@@ -8,6 +8,8 @@ from typing import Any
 from shared.plumbing.database import Database, Document, Session
 
 STREAM_WAIT_MS = 200
+TOLD = ("_id", "key", "event", "recorded", "received", "reason")
+"""The fields of a journal record and of a letter that are told, or by which it is known how far one has come."""
 
 
 class StreamEnded(Exception):
@@ -34,8 +36,7 @@ class JournalStream:
         pipeline = [
             {"$changeStream": options},
             {"$match": inserts},
-            {"$project": {"ns": 1, "fullDocument": 1, "clusterTime": 1}},
-            {"$unset": ["fullDocument.private", "fullDocument.sealed"]},
+            {"$project": {"ns": 1, "clusterTime": 1, **{f"fullDocument.{name}": 1 for name in TOLD}}},
         ]
         reply = await self._database.command(
             "aggregate",
