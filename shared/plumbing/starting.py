@@ -3,14 +3,18 @@
 import gc
 from importlib import import_module
 
+YOUNG_OBJECTS = 200_000
+"""So many are made before one looks for garbage among them. A batch of events makes that many and drops them again."""
 
-def start(service: str) -> None:
+
+def start(service: str, young_objects: int = YOUNG_OBJECTS) -> None:
     """Run one service until it is told to stop.
 
     What is imported and composed stays for good. To look for garbage in it again and again while it grows took a fifth
     of the time, so that begins when all is there, and leaves that out (see `serve`).
     """
     gc.disable()
+    gc.set_threshold(young_objects, 20, 100)
     composition = import_module(f"services.{service}.main")
     from shared.plumbing.serving import serve
 
