@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
+from deploy.bench.contest import cpu_of
 from deploy.bench.events import DIMENSIONS, QUESTIONS, choice
 from deploy.bench.ground import PARTITIONS, Ground, Record, ground, producer
 from deploy.bench.report import Line, Report, machine, median
@@ -28,6 +29,10 @@ COLUMNS = {
     "growth_s": "lag grows by, events/s",
     "most_lag": "most events under way",
     "drained_s": "counted after the last was sent, s",
+    "survey_cpu_s": "CPU-s per million events, survey",
+    "reporting_cpu_s": "CPU-s per million, reporting",
+    "mongo_cpu_s": "CPU-s per million, mongod",
+    "kafka_cpu_s": "CPU-s per million, Kafka",
 }
 
 
@@ -60,6 +65,8 @@ class Course:
     """How far everything was at each look: seconds, sent, in the journal, counted by reporting."""
 
     looks: list[tuple[float, int, int, int]] = field(default_factory=list)
+    cpu_s: dict[str, float] = field(default_factory=dict)
+    """Processor seconds of each process from the first look to the last."""
 
     @property
     def rate(self) -> float:
@@ -98,6 +105,7 @@ class Course:
             "growth_s": self.growth,
             "most_lag": max(sent - counted for _, sent, _, counted in self.looks),
             "drained_s": self.looks[-1][0] - all_sent,
+            **{f"{name}_cpu_s": 1_000_000 * spent / self.looks[-1][3] for name, spent in self.cpu_s.items()},
         }
 
 
@@ -167,6 +175,7 @@ async def _course(services: Running, records: list[Record], rate: float | None) 
     journal = services.database("survey")["journal"]
     journaled, counted = journal.estimated_document_count(), services.counted(EVENTS)
     sending, course, began = Sending(services.place, records, rate), Course(), time.monotonic()
+    before = _spent(services)
     task = asyncio.create_task(asyncio.to_thread(sending))
     moved = began
     while not course.looks or course.looks[-1][3] < len(records):
@@ -180,7 +189,16 @@ async def _course(services: Running, records: list[Record], rate: float | None) 
         course.looks.append((now - began, *seen))
         await asyncio.sleep(LOOK_EVERY_S)
     await task
+    course.cpu_s = {name: spent - before[name] for name, spent in _spent(services).items()}
     return course
+
+
+def _spent(services: Running) -> dict[str, float]:
+    """Processor seconds so far, by process."""
+    pids = {name: services.pids(name) for name in services.instances} | {
+        name: [pid] for name, pid in services.place.pids().items()
+    }
+    return {name: sum(map(cpu_of, of_name)) for name, of_name in pids.items()}
 
 
 def _medians(courses: list[Course]) -> dict[str, float]:
