@@ -79,6 +79,7 @@ from shared.contracts.catalogue import events_topic, intake_topic
 from shared.contracts.intake import CUSTOMER_INTAKE
 from shared.contracts.survey import SurveyResponded
 from shared.plumbing.app import Service
+from shared.plumbing.intake import PORTION
 from shared.plumbing.listening import Hearing
 from shared.plumbing.reacting import Reaction
 from shared.plumbing.settings import Settings
@@ -173,7 +174,7 @@ def build(settings: Settings) -> Service:
             personal_data.routes(ledger, desk),
         ],
         hearings=[
-            Hearing("customer-intake", [topic], intake_desk),
+            Hearing("customer-intake", [topic], intake_desk, portion=PORTION),
             Hearing(f"customer-{note_what_others_tell.NAME}", [surveys, cases], noting),
         ],
         hears_types={topic: CUSTOMER_INTAKE, surveys: (SurveyResponded,), cases: feedback.SAYS},

@@ -27,6 +27,7 @@ from shared.contracts.intake import FEEDBACK_INTAKE
 from shared.contracts.survey import SurveyResponded
 from shared.contracts.visits import VisitCompleted
 from shared.plumbing.app import Service
+from shared.plumbing.intake import PORTION
 from shared.plumbing.listening import Hearing
 from shared.plumbing.reacting import Reaction
 from shared.plumbing.settings import Settings
@@ -71,7 +72,7 @@ def build(settings: Settings) -> Service:
             case_file.routes(ledger),
         ],
         hearings=[
-            Hearing("feedback-intake", [intake], desk),
+            Hearing("feedback-intake", [intake], desk, portion=PORTION),
             Hearing(f"feedback-{open_case_when_score_is_low.NAME}", [responses], reaction),
             Hearing(f"feedback-{open_inquiry_when_visit_leaves_one.NAME}", [visited], inquiring),
         ],

@@ -14,6 +14,7 @@ from services.survey.views import campaigns, invitations, questionnaires, respon
 from shared.contracts.catalogue import events_topic, intake_topic
 from shared.contracts.intake import SURVEY_INTAKE
 from shared.plumbing.app import Service
+from shared.plumbing.intake import PORTION
 from shared.plumbing.listening import Hearing
 from shared.plumbing.reacting import Reaction
 from shared.plumbing.settings import Settings
@@ -44,7 +45,7 @@ def build(settings: Settings) -> Service:
             responses.routes(ledger, identity),
         ],
         hearings=[
-            Hearing("survey-intake", [topic], desk),
+            Hearing("survey-intake", [topic], desk, portion=PORTION),
             Hearing(f"survey-{stop_inviting_when_consent_is_withdrawn.NAME}", [customers], stopping),
         ],
         hears_types={topic: SURVEY_INTAKE, customers: stop_inviting_when_consent_is_withdrawn.HEARS},

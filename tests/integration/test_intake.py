@@ -1,6 +1,7 @@
 """The intake desk on the real MongoDB: each fact once for ever, in any order, whatever stands beside it in a batch."""
 
 import asyncio
+import dataclasses
 import itertools
 import json
 from collections.abc import AsyncIterator
@@ -55,6 +56,17 @@ def batch(*values: bytes | None, first: int = 0) -> Batch:
             ConsumerRecord(TOPIC.topic, 0, first + number, at, 0, None, value, None, 0, len(value or b""), ())
             for number, value in enumerate(values)
         ]
+    }
+
+
+def spread(*values: bytes) -> Batch:
+    """The records round four partitions."""
+    taken = batch(*values)[TOPIC]
+    return {
+        TopicPartition(TOPIC.topic, partition): [
+            dataclasses.replace(record, partition=partition) for record in taken[partition::4]
+        ]
+        for partition in range(4)
     }
 
 
@@ -207,6 +219,36 @@ async def test_events_that_come_at_once_do_not_lose_races_to_one_another(
 async def test_an_unknown_time_zone_is_refused_at_the_door(ledger: Ledger, desk: IntakeDesk) -> None:
     zoned = [read_structured(json.dumps({**json.loads(booked(zone)), "timezone": zone}).encode()) for zone in ZONES]
     assert [receipt.outcome for receipt in await desk.receive(zoned)] == ["accepted", "rejected", "rejected"]
+
+
+async def test_much_is_taken_in_lanes_that_meet_on_the_same_subjects(ledger: Ledger, desk: IntakeDesk) -> None:
+    values = [booked(f"e{number}", account=f"a{number % 3}") for number in range(300)]
+    assert await desk.take(spread(*values)) == {TopicPartition(TOPIC.topic, 0): 297} | {
+        TopicPartition(TOPIC.topic, partition): 297 + partition for partition in (1, 2, 3)
+    }
+    assert await counts(desk) == {"accepted": 300}
+    states = [await stored(ledger, f"a{number}") for number in range(3)]
+    assert [state.total for state in states if state is not None] == [100, 100, 100]
+
+
+async def test_what_one_lane_took_is_not_taken_again_when_the_other_failed(
+    desk: IntakeDesk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    values = [booked(f"e{number}", account=f"a{number}") for number in range(300)]
+    attempt, trouble = desk._attempt, [ConnectionError("away for a moment")]
+
+    async def sometimes(items: Any) -> None:
+        if trouble and items[0].place.startswith(f"{TOPIC.topic}/1/"):
+            raise trouble.pop()
+        await attempt(items)
+
+    monkeypatch.setattr(desk, "_attempt", sometimes)
+    with pytest.raises(ConnectionError):
+        await desk.take(spread(*values))
+    await desk.take(spread(*values))
+    assert await counts(desk) == {"accepted": 300}
+    await desk.take(spread(*values))
+    assert await counts(desk) == {"accepted": 300, "duplicate": 300}
 
 
 ZONES = ("Europe/London", "Mars/Base", "../etc/passwd")

@@ -5,7 +5,7 @@ reason; the payload sealed in `quarantine`). Receipts, early records and quarant
 the states and events they belong to, so a crash can neither lose nor double one.
 """
 
-from shared.plumbing.intake.desk import IntakeDesk
+from shared.plumbing.intake.desk import PORTION, IntakeDesk
 from shared.plumbing.intake.items import Heard, Understood
 
-__all__ = ["Heard", "IntakeDesk", "Understood"]
+__all__ = ["PORTION", "Heard", "IntakeDesk", "Understood"]

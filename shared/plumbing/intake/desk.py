@@ -1,9 +1,12 @@
 """The desk where foreign events are taken, in batches from a topic or over HTTP."""
 
+import asyncio
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
+
+from aiokafka import TopicPartition
 
 from shared.plumbing.cloudevents import CloudEvent
 from shared.plumbing.dead_letters import Retried, Settled
@@ -14,11 +17,19 @@ from shared.plumbing.intake.items import Item, Receipt, Understood, item_of
 from shared.plumbing.intake.reading import Reader
 from shared.plumbing.intake.recording import Recorder, Tallies
 from shared.plumbing.journal import Draft, Ledger
-from shared.plumbing.listening import Batch, Offsets
+from shared.plumbing.listening import Batch, Offsets, Portion, Record
 from shared.plumbing.quarantine import DeadLetter
 from shared.plumbing.settling import settle
 from shared.plumbing.streak import Streak
 from shared.plumbing.telemetry import TAKEN
+
+PORTION = Portion(8_000, 256 * 1024)
+"""What a desk is handed at once."""
+AT_ONCE = 1_000
+"""Events in one transaction, well below what it may hold."""
+LANES = 2
+BESIDE = 200
+"""So few are not worth two transactions."""
 
 
 class IntakeDesk:
@@ -41,6 +52,8 @@ class IntakeDesk:
         self._recorder = Recorder(ledger, self._reader, shard)
         self._early = Early(ledger, self._reader, self._recorder)
         self._streak = Streak(max_dead_letters_in_a_row)
+        self._taken: dict[TopicPartition, int] = {}
+        """How far a batch was taken that is not taken whole yet."""
         self.sweep = self._early.sweep
         self.early = self._early.some
 
@@ -54,15 +67,34 @@ class IntakeDesk:
         await self._database["tallies"].create_index("source")
 
     async def take(self, batch: Batch) -> Offsets:
-        """Listener: take one poll of the intake topic. Raises TooManyDeadLetters, Stale and database errors."""
-        items = [self._reader.read(item_of(record)) for records in batch.values() for record in records]
-        streak = self._streak.after((item.place, item.unread) for item in items)
-        await settle(items, self._attempt)
-        self._streak.goes_on(streak)
+        """Listener: take one poll of the intake topic. Raises TooManyDeadLetters, Stale and database errors.
+
+        Much at once is taken in lanes, some partitions in each: while MongoDB works on a transaction of one lane, we
+        read and decide what comes next in the other. What was taken when another lane failed is not taken again.
+        """
+        left = {
+            partition: [record for record in records if record.offset >= self._taken.get(partition, 0)]
+            for partition, records in batch.items()
+        }
+        ends = await asyncio.gather(*(self._take_lane(lane) for lane in lanes_of(left)), return_exceptions=True)
+        for end in ends:
+            if end is not None:
+                raise end
+        self._taken.clear()
         return {partition: records[-1].offset + 1 for partition, records in batch.items()}
 
+    async def _take_lane(self, lane: Sequence[Record]) -> None:
+        for first in range(0, len(lane), AT_ONCE):
+            records = lane[first : first + AT_ONCE]
+            items = [self._reader.read(item_of(record)) for record in records]
+            streak = self._streak.after((item.place, item.unread) for item in items)
+            await settle(items, self._attempt)
+            self._streak.goes_on(streak)
+            self._taken.update({TopicPartition(one.topic, one.partition): one.offset + 1 for one in records})
+
     def forget(self) -> None:
-        """Nothing is assumed about partitions here: receipts tell what was taken."""
+        """Nothing is assumed about partitions between batches: receipts tell what was taken."""
+        self._taken.clear()
 
     async def receive(self, events: Sequence[CloudEvent]) -> list[Receipt]:
         """Take events that came over HTTP; one receipt each, in order."""
@@ -100,8 +132,9 @@ class IntakeDesk:
         self._recorder.write(draft, items, tallies, now)
         self._recorder.write_awakened(draft, waiting, tallies, now)
         await self._recorder.commit(draft, tallies)
-        for item in items:
-            TAKEN.labels(item.type if item.task else "unknown", item.outcome).inc()
+        taken = Counter((item.type if item.task else "unknown", item.outcome) for item in items)
+        for labels, count in taken.items():
+            TAKEN.labels(*labels).inc(count)
 
     async def _decided(self, items: Sequence[Item]) -> tuple[Draft, list[Item], datetime]:
         """A draft in which every item is decided, what waited for them too; and the moment that was now."""
@@ -131,3 +164,12 @@ class IntakeDesk:
         ]
         processed = sum(sum(counts.values()) for counts in types.values())
         return {"source": source, "types": types, "processed": processed, "rejects": rejects}
+
+
+def lanes_of(batch: Mapping[TopicPartition, Sequence[Record]]) -> list[list[Record]]:
+    """The records in lanes, each partition's in one of them and in order."""
+    count = LANES if sum(map(len, batch.values())) > BESIDE else 1
+    lanes: list[list[Record]] = [[] for _ in range(count)]
+    for partition, records in batch.items():
+        lanes[partition.partition % count].extend(records)
+    return [lane for lane in lanes if lane]

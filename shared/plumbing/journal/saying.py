@@ -57,7 +57,7 @@ def note(
         "traceparent": cause.traceparent,
     }
     envelope.update({name: value for name, value in optional.items() if value is not None})
-    envelope["data"] = said.event.model_dump(mode="json", by_alias=True, exclude_none=True)
+    envelope["data"] = orjson.Fragment(said.event.model_dump_json(by_alias=True, exclude_none=True))
     text = orjson.dumps(envelope)
     if len(text) > MAX_EVENT_BYTES:
         raise EventTooLarge(f"the event would have {len(text)} bytes, at most {MAX_EVENT_BYTES} travel; send less")
