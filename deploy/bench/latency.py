@@ -32,6 +32,8 @@ METRIC = "complaints_opened"
 USUAL, HALF = f"{RATE:,} events/s", "half of its maximum"
 CUSTOMER = "0" * 32
 """All probes are in one partition, so they become visible in the order in which they were sent."""
+FACTS = "cases"
+"""What `METRIC` counts; only probes are among them, each by one event."""
 COLUMNS = {
     "events_s": "offered, events/s",
     "metrics_p50_ms": "in /v1/metrics p50, ms",
@@ -45,16 +47,19 @@ Waited: TypeAlias = tuple[list[float], list[float]]
 
 @dataclass
 class Watch:
-    """When each probe was sent, counted and told of: three threads write one list each."""
+    """When each probe was sent, counted and told of: three threads write one list each.
+
+    The n-th of them is visible once n are counted, or told of: of many at once the stream names only the first.
+    """
 
     channel: str
-    sent: list[tuple[str, float]] = field(default_factory=list)
+    sent: list[float] = field(default_factory=list)
     counted: list[float] = field(default_factory=list)
-    told: dict[str, float] = field(default_factory=dict)
+    told: list[float] = field(default_factory=list)
     over: threading.Event = field(default_factory=threading.Event)
 
     def ask(self, url: str) -> None:
-        """Ask again and again how many probes are counted; the n-th is visible once there are n."""
+        """Ask again and again how many probes are counted."""
         asking = Asking(url)
         try:
             while not self.over.is_set():
@@ -66,7 +71,7 @@ class Watch:
             asking.close()
 
     def listen(self, url: str, begun: threading.Event) -> None:
-        """Hear of what changes until it is over; each probe when its id is told first."""
+        """Hear of what changes until it is over."""
         place = urlsplit(url)
         connection = http.client.HTTPConnection(place.hostname or "", place.port, timeout=SEEN_WITHIN_S)
         try:
@@ -75,21 +80,25 @@ class Watch:
             while not self.over.is_set() and (line := answer.readline()):
                 if line.startswith(b"event: begin"):
                     begun.set()
-                if line.startswith(b"data: ") and b'"facts"' in line:
-                    now = time.monotonic()
-                    for identity in json.loads(line[6:])["facts"]["cases"]["ids"]:
-                        self.told.setdefault(identity, now)
+                self.hear(line, time.monotonic())
         finally:
             connection.close()
 
+    def hear(self, line: bytes, now: float) -> None:
+        """One line of the stream."""
+        if line.startswith(b"data: ") and (facts := json.loads(line[6:]).get("facts")):
+            self.told += [now] * facts[FACTS]["count"]
+
     @property
     def complete(self) -> bool:
-        return len(self.counted) >= len(self.sent) and all(name in self.told for name, _ in self.sent)
+        return min(len(self.counted), len(self.told)) >= len(self.sent)
 
     def waited(self) -> Waited:
         """Of all probes."""
-        metric = [seen - sent for (_, sent), seen in zip(self.sent, self.counted, strict=False)]
-        return metric, [self.told[name] - sent for name, sent in self.sent]
+        metric, stream = (
+            [at - sent for sent, at in zip(self.sent, seen, strict=False)] for seen in (self.counted, self.told)
+        )
+        return metric, stream
 
 
 def load(count: int, seed: int, made: Iterator[int]) -> list[Record]:
@@ -111,7 +120,7 @@ def offer(service: Running, watch: Watch, records: list[Record], rate: float) ->
             due = next(probes) / PROBES_S
             name = f"{watch.channel}-{len(watch.sent)}"
             probe = complaint(chance, name, CUSTOMER, datetime.now(UTC), watch.channel)
-            watch.sent.append((name, time.monotonic()))
+            watch.sent.append(time.monotonic())
             writer.produce(f"{prefix}feedback-events", probe[1], probe[0])
         writer.produce(prefix + topic, value, key)
     writer.flush()

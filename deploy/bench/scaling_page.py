@@ -1,5 +1,7 @@
 """docs/scaling.md, written from the saved result of bench `scale` alone: no figure in it is typed by hand."""
 
+from collections.abc import Mapping
+from itertools import pairwise
 from statistics import median
 from typing import Any
 
@@ -11,6 +13,8 @@ SHARDS = (1, 2, 4, 8, 16)
 CORES = 4
 """Of each shard's primary and of each Kafka broker in the reckoning."""
 BROKERS = 3
+BENT = 1.25
+"""Where twice as many processes count less than this much more, the measured curve has bent."""
 PLACES = {"worker": "its process", "mongod": "mongod", "kafka": "Kafka"}
 HEAD = f"""\
 # Scaling
@@ -76,7 +80,7 @@ def scaling(result: dict[str, Any] | None) -> str:
         f"An event costs {' and '.join(f'{_us(cost)} in {PLACES[part]}' for part, cost in costs.items())}.",
         f"It waits {_us(waiting)} (fitted; largest difference {100 * worst_error(measured, fitted):.0f} %).",
         f"The processors are all busy at {shown(min(fitted.bounds.values()))} events/s.",
-        f"The curve bends at {fitted.bend:.1f} processes.",
+        f"{measured_bend(measured)} By the model it bends at {fitted.bend:.1f}.",
         "",
         "## Reckoned for a cluster\n",
         "Events a second, by reporting processes and shards; in brackets what is nearest to its limit.\n",
@@ -87,6 +91,15 @@ def scaling(result: dict[str, Any] | None) -> str:
         f"The curve bends where the primaries are all busy: {_bends(costs, waiting)}.",
     ]
     return "\n".join(parts) + "\n"
+
+
+def measured_bend(measured: Mapping[int, float]) -> str:
+    """Where the measured rates (processes → events/s) no longer grow with the processes, in a sentence."""
+    for fewer, more in pairwise(sorted(measured)):
+        gained = measured[more] / measured[fewer]
+        if gained < BENT:
+            return f"Measured, the curve bends at {fewer}: {more} processes count × {shown(gained)} of it."
+    return f"Measured, the curve does not bend up to {max(measured)} processes."
 
 
 def cluster(costs: dict[str, float], waiting: float, shards: int) -> Network:

@@ -249,6 +249,27 @@ async def test_what_cannot_be_read_is_set_aside_and_the_rest_is_counted(
     await eventually(announced)
 
 
+async def test_what_waits_for_a_missing_revision_is_seen_until_that_comes(
+    reporting: Running, stack: RealStack, namespace: Namespace
+) -> None:
+    teller = Teller()
+    first, second = (teller.tell("k", ComplaintOpened(case_id="k", opened_at=moment(3, day))) for day in (1, 2))
+
+    async def parked(count: int) -> bool:
+        health = (await reporting.client.get("/v1/health")).json()
+        gaps = [(gap["state"], gap["waits_for"]) for gap in health["waiting"]]
+        assert (health["parked"], gaps) == (count, [("parked", "cases/k before revision 2")] * count)
+        ready = await reporting.client.get("/readyz")
+        assert (ready.status_code, ready.json()["set_aside"]["parked"]) == (200, count)
+        assert f'manyi_set_aside{{state="parked"}} {count:.1f}' in (await reporting.client.get("/metrics")).text
+        return bool((await ask(reporting, "complaints_opened"))["total"]["n"] == 1 - count)
+
+    await send(stack, namespace, "feedback", [second])
+    await eventually(lambda: parked(1), 40)
+    await send(stack, namespace, "feedback", [first])
+    await eventually(lambda: parked(0), 40)
+
+
 async def test_questions_that_make_no_sense_are_problem_documents(reporting: Running) -> None:
     for path, status, slug in (
         ("/v1/metrics/nonsense", 404, "unknown-metric"),

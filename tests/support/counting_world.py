@@ -1,7 +1,8 @@
 """A world in memory around real batch committers: a log, a database, a consumer group, and processes that can die.
 
 Every process runs the real `Hearing` over the real `BatchCommitter` and stands still before and after each step of its
-store, until it may go on, or runs into trouble; or it dies or sleeps there.
+store, until it may go on, or runs into trouble; or it dies or sleeps there. While a slice is committed the next one is
+planned, so it may stand at two places.
 """
 
 import asyncio
@@ -94,17 +95,22 @@ class Consumer:
 
 
 class SteppedStore:
-    """A process's way to the database, through its gate."""
+    """A process's way to the database, through its gate: to the generation that was live when it last claimed."""
 
-    def __init__(self, store: MemoryStore, gate: Gate) -> None:
-        self._store = store
+    def __init__(self, world: "World", gate: Gate) -> None:
+        self._world = world
+        self._store = world.store
         self._gate = gate
 
     async def claim(self, places: Collection[TopicPartition]) -> Mapping[TopicPartition, Cursor]:
-        return await self._step("claim", lambda: self._store.claim(places))
+        async def claimed() -> Mapping[TopicPartition, Cursor]:
+            self._store = self._world.store
+            return await self._store.claim(places)
+
+        return await self._step("claim", claimed)
 
     async def cursors(self) -> Mapping[TopicPartition, Cursor]:
-        return await self._step("cursors", self._store.cursors)
+        return await self._step("cursors", lambda: self._world.store.cursors())
 
     async def pages(self, wanted: Mapping[str, Collection[str]]) -> Mapping[str, dict[str, Page]]:
         return await self._step("pages", lambda: self._store.pages(wanted))
@@ -125,12 +131,14 @@ class SteppedStore:
 class Process:
     """One consumer process: hearing, committer, consumer and store of its own."""
 
-    def __init__(self, world: "World") -> None:
+    def __init__(self, world: "World", slice_records: int) -> None:
         self._world = world
         self.gate = Gate()
         self.consumer = Consumer(world.log, world.group)
-        store = SteppedStore(world.store, self.gate)
-        committer = BatchCommitter(COUNTER, store, world.loop, max_dead_letters_in_a_row=10_000, rules=SHORT)
+        store = SteppedStore(world, self.gate)
+        committer = world.committer(
+            COUNTER, store, world.loop, max_dead_letters_in_a_row=10_000, slice_records=slice_records, rules=SHORT
+        )
         committer.ask_bounds_of(self._bounds)
         self.hearing = Hearing("tally", [TOPIC], committer, committer.begins)
         self.hearing.attach(lambda: cast("AIOKafkaConsumer", self.consumer), joins_twice=False)
@@ -159,21 +167,31 @@ class Process:
                 self.gate.moved.set()
 
         assert not self.busy
-        self.gate.moved.clear()
         self.task = self._world.loop.create_task(to_the_end())
-        self._world.run(self.gate.moved.wait())
-        self.end()
+        self._settle()
 
-    def step(self, verdict: Verdict = "go") -> None:
-        """On to the next place to stand at, or to the end."""
-        self.gate.let_go(verdict)
-        self._world.run(self.gate.moved.wait())
-        self.end()
+    def step(self, verdict: Verdict = "go", at: str | None = None) -> None:
+        """On from one place where it stands, as far as it comes; what it does beside a commit goes first."""
+        self.gate.let_go(verdict, at or self.gate.stands[-1])
+        self._settle()
 
     def finish(self) -> None:
         """On to the end without trouble."""
-        while self.busy and self.gate.at is not None:
+        while self.busy:
             self.step()
+
+    def _settle(self) -> None:
+        """Until it stands wherever it comes to stand, or is at its end."""
+
+        async def settled() -> None:
+            await self._world.loop.quiet()
+            while self.busy and not self.gate.stands:  # it waits for trouble to pass
+                self.gate.moved.clear()
+                await self.gate.moved.wait()
+                await self._world.loop.quiet()
+
+        self._world.run(settled())
+        self.end()
 
     def end(self) -> None:
         """Raise what the hearing must never raise."""
@@ -188,21 +206,29 @@ class Process:
 
 
 class World:
-    """One log, one database, one group."""
+    """One log, one database, one group. `store` is the live generation."""
 
-    def __init__(self, store: MemoryStore, log: Log | None = None) -> None:
+    def __init__(
+        self, store: MemoryStore, log: Log | None = None, committer: type[BatchCommitter] = BatchCommitter
+    ) -> None:
         self.loop = PatientLoop()
         self.store = store
         self.log = log or Log()
+        self.committer = committer
         self.group = Group()
         self.processes: list[Process] = []
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
         return self.loop.run_until_complete(work)
 
-    def start(self) -> Process:
-        self.processes.append(Process(self))
+    def start(self, slice_records: int = 4) -> Process:
+        self.processes.append(Process(self, slice_records))
         return self.processes[-1]
+
+    def swap(self, store: MemoryStore) -> None:
+        """Another generation is live from now on; whoever counts into the former one misses at the next commit."""
+        self.run(self.store.claim(PLACES))
+        self.store = store
 
     def count_all(self) -> None:
         """A process of its own, joining alone, counts everything that is left, undisturbed."""

@@ -9,20 +9,26 @@ T = TypeVar("T")
 
 
 class Gate:
-    """One process's; never letting it go on again is killing it, letting it go on late is waking a zombie."""
+    """One process's; never letting it go on again is killing it, letting it go on late is waking a zombie.
+
+    What a process does at the same time stands at several places.
+    """
 
     def __init__(self) -> None:
-        self.at: str | None = None
-        """Where the process stands."""
+        self._stands: dict[str, asyncio.Future[Verdict]] = {}
         self.moved = asyncio.Event()
         """Set when it came to stand somewhere, or to its end."""
-        self._go: asyncio.Future[Verdict] | None = None
 
-    def let_go(self, verdict: Verdict) -> None:
-        assert self._go is not None
-        self.at = None
+    @property
+    def stands(self) -> tuple[str, ...]:
+        """Where it stands, longest first."""
+        return tuple(self._stands)
+
+    def let_go(self, verdict: Verdict, where: str | None = None) -> None:
+        """On from there, or from where it has stood longest."""
+        going = self._stands.pop(where or next(iter(self._stands)))
         self.moved.clear()
-        self._go.set_result(verdict)
+        going.set_result(verdict)
 
     async def step(
         self,
@@ -40,7 +46,12 @@ class Gate:
         return answer
 
     async def _stand(self, where: str) -> Verdict:
-        self.at = where
-        self._go = asyncio.get_running_loop().create_future()
+        assert where not in self._stands, f"two stand {where}"
+        going: asyncio.Future[Verdict] = asyncio.get_running_loop().create_future()
+        self._stands[where] = going
         self.moved.set()
-        return await self._go
+        try:
+            return await going
+        finally:
+            if self._stands.get(where) is going:  # given up
+                del self._stands[where]

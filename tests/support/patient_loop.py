@@ -26,6 +26,12 @@ class PatientLoop(asyncio.SelectorEventLoop):
     def pass_by(self, seconds: float) -> None:
         self._passed += seconds
 
+    async def quiet(self) -> None:
+        """Return when nobody else can go on without waiting for something."""
+        internals: Any = self
+        while internals._ready:  # noqa: ASYNC110 - nobody could set an event
+            await asyncio.sleep(0)
+
     def _run_once(self) -> None:
         internals: Any = self
         if not internals._ready and internals._scheduled:

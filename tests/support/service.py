@@ -19,6 +19,10 @@ from shared.plumbing.settings import Settings
 from tests.support.eventually import eventually
 from tests.support.stack import Namespace, RealStack
 
+ENDS_STREAMS_WITHIN_S = 10
+"""As in production: who is still being answered then is cut off."""
+STOPS_WITHIN_S = 60.0
+
 
 @dataclass(frozen=True)
 class Running:
@@ -65,7 +69,15 @@ async def running(
     """
     service = build(settings)
     app = application(service)
-    config = uvicorn.Config(app, host=settings.host, port=settings.port, log_config=None, access_log=False, ws="none")
+    config = uvicorn.Config(
+        app,
+        host=settings.host,
+        port=settings.port,
+        log_config=None,
+        access_log=False,
+        ws="none",
+        timeout_graceful_shutdown=ENDS_STREAMS_WITHIN_S,
+    )
     server = uvicorn.Server(config)
     app.state.stopping = lambda: server.should_exit
     task = asyncio.create_task(server.serve())
@@ -86,4 +98,14 @@ async def running(
             yield Running(client, service, url)
     finally:
         server.should_exit = True
-        await task
+        await stopped(task)
+
+
+async def stopped(serving: asyncio.Task[None]) -> None:
+    """Wait until it has ended; AssertionError, with what still runs, when that does not come about."""
+    await asyncio.wait([serving], timeout=STOPS_WITHIN_S)
+    if not serving.done():
+        stands = [f"{task.get_name()}: {task.get_stack(limit=1)}" for task in asyncio.all_tasks()]
+        serving.cancel()
+        raise AssertionError(f"not stopped within {STOPS_WITHIN_S:.0f} s:\n" + "\n".join(stands))
+    serving.result()

@@ -3,7 +3,7 @@
 import pytest
 
 from deploy.bench.queueing import IN_FLIGHT, Network, Station, fitted_waiting, worst_error
-from deploy.bench.scaling_page import scaling
+from deploy.bench.scaling_page import measured_bend, scaling
 
 RESULT = {
     "command": "./manyi bench scale",
@@ -49,7 +49,13 @@ def test_the_page_tells_measured_and_reckoned_apart() -> None:
     told = scaling(RESULT)
     assert "| 2 | 16,000 | 1.6 |" in told
     assert "41 µs in its process and 30 µs in mongod and 10 µs in Kafka" in told
+    assert "Measured, the curve does not bend up to 2 processes. By the model it bends at " in told
     assert told.index("## Measured") < told.index("## Reckoned") < told.index("| 100 |")
+
+
+def test_the_bend_is_where_twice_as_many_processes_count_hardly_more() -> None:
+    told = measured_bend({4: 17_000.0, 1: 10_000.0, 2: 16_000.0})
+    assert told == "Measured, the curve bends at 2: 4 processes count × 1.06 of it."
 
 
 def test_without_a_result_the_page_says_so() -> None:

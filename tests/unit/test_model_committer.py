@@ -1,11 +1,14 @@
 """The batch committer against mishaps in any order: what is stored is the plain fold of what lies behind the cursors.
 
-Also a test of the test: with either guard removed, the cursor's compare-and-set or the subject's revision, the same
-machine finds a counterexample.
+A hand-over is counted in several slices, the next one planned while one commits, so every mishap also comes between
+two slices and beside a commit. Counting anew goes on beside it all, and may take over at any time.
+
+Also a test of the test: with either guard removed, the cursor's compare-and-set or the subject's revision, or with a
+slice planned beside a commit from what is stored alone, the same machine finds a counterexample.
 """
 
 import logging
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 
@@ -18,6 +21,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 
 from shared.plumbing import committer
+from shared.plumbing.committer import BatchCommitter, Planned
+from shared.plumbing.listening import Record
 from shared.plumbing.plan import Plan
 from shared.plumbing.projection import Cut, Heard
 from shared.plumbing.reading import Letter
@@ -31,7 +36,12 @@ SUBJECTS = ("a", "b", "c", "d")
 POISON = (b"", b"{", b"\xff", b"[]", None)
 whos = st.integers(0, 1)
 subjects = st.sampled_from(SUBJECTS)
-wheres = st.sampled_from([f"{when} {step}" for step in ("claim", "pages", "commit") for when in ("before", "after")])
+STEPS = ("claim", "slips", "parked", "cursors", *("pages",) * 3, *("commit",) * 5)
+"""Where it matters most to stand still comes most often."""
+wheres = st.sampled_from([f"{when} {step}" for step in STEPS for when in ("before", "after")])
+times = st.sampled_from([1, 1, 1, 2, 3])
+most = st.integers(1, 8)
+slice_sizes = st.sampled_from([1, 2, 5])
 shares = st.sampled_from([(PLACES, ()), ((), PLACES), (PLACES[:1], PLACES[1:]), (PLACES[1:], PLACES[:1])])
 
 
@@ -43,15 +53,18 @@ class Mishaps(RuleBasedStateMachine):
     """Two processes share two partitions; whatever they do and suffer, the sums stay exact."""
 
     open_store: Callable[[], MemoryStore] = MemoryStore
+    committer: type[BatchCommitter] = BatchCommitter
 
     def __init__(self) -> None:
         super().__init__()
-        self.world = World(self.open_store())
+        self.world = World(self.open_store(), committer=self.committer)
+        self.anew: World | None = None
+        """Where all is counted anew, from the beginning of the same log."""
         self.teller = Teller()
         self.untold: list[tuple[str, bytes]] = []
         """Events of the journal that the relay has not sent yet."""
         self.recorded = dict.fromkeys(SUBJECTS, NOON)
-        self.writers = [self.world.start(), self.world.start()]
+        self.writers = [self.world.start(2), self.world.start(5)]
         self.share((PLACES[:1], PLACES[1:]), (True, True))
         self.checked: dict[TopicPartition, int] = {}
 
@@ -60,22 +73,23 @@ class Mishaps(RuleBasedStateMachine):
     @rule(
         subject=subjects,
         days=st.sampled_from([0, 1, 2, 3, 30]),
-        amount=st.integers(1, 9),
+        amounts=st.lists(st.integers(1, 9), min_size=1, max_size=4),
         colour=st.sampled_from(["red", "blue"]),
         relayed=st.booleans(),
     )
-    def record(self, subject: str, days: int, amount: int, colour: str, relayed: bool) -> None:
+    def record(self, subject: str, days: int, amounts: list[int], colour: str, relayed: bool) -> None:
         """Something happened to a subject, at any time; its recording times never run backwards."""
-        self.recorded[subject] += timedelta(days=days)
-        event = self.teller.tell(
-            subject,
-            Added(amount=amount, colour=colour),
-            time=NOON + timedelta(days=amount - 5),
-            recorded=self.recorded[subject],
-        )
-        self.untold.append((subject, orjson.dumps(event)))
-        if relayed:
-            self.relay(1, len(self.untold))
+        for amount in amounts:
+            self.recorded[subject] += timedelta(days=days)
+            event = self.teller.tell(
+                subject,
+                Added(amount=amount, colour=colour),
+                time=NOON + timedelta(days=amount - 5),
+                recorded=self.recorded[subject],
+            )
+            self.untold.append((subject, orjson.dumps(event)))
+            if relayed:
+                self.relay(1, len(self.untold))
 
     @rule(count=st.integers(1, 5), ahead=st.integers(0, 3))
     def relay(self, count: int, ahead: int) -> None:
@@ -108,21 +122,34 @@ class Mishaps(RuleBasedStateMachine):
 
     # What the processes do and suffer.
 
-    @rule(who=whos, most=st.integers(1, 6))
+    @rule(who=whos, most=most)
     def work(self, who: int, most: int) -> None:
         """Finish what is in hand, then take one poll to its end."""
         self.writers[who].finish()
         self.writers[who].poll(most)
         self.writers[who].finish()
 
-    @rule(who=whos, most=st.integers(1, 6), where=wheres)
-    def begin(self, who: int, most: int, where: str) -> None:
-        """Take one poll and stand still somewhere on the way."""
+    @rule(who=whos, most=most, where=wheres, time=times, beside=st.booleans(), fails=st.booleans())
+    def begin(self, who: int, most: int, where: str, time: int, beside: bool, fails: bool) -> None:
+        """Take one poll and stand still somewhere on the way, in the first slice or a later one, or fail there.
+
+        `beside`: what goes on at the same time comes as far as it can.
+        """
         writer = self.writers[who]
         writer.finish()
         writer.poll(most)
-        while writer.busy and writer.gate.at != where:
-            writer.step()
+        while writer.busy:
+            if where in writer.gate.stands:
+                time -= 1
+                if not time:
+                    break
+                writer.step(at=where)
+            else:
+                writer.step()
+        while beside and (others := [at for at in writer.gate.stands if at != where]):
+            writer.step(at=others[0])
+        if fails and writer.busy:
+            writer.step("trouble", at=where)
 
     @rule(who=whos, steps=st.integers(0, 2))
     def look_back(self, who: int, steps: int) -> None:
@@ -131,21 +158,21 @@ class Mishaps(RuleBasedStateMachine):
         for _ in range(steps):
             self.go(who)
 
-    @rule(who=whos)
-    def go(self, who: int) -> None:
-        if self.writers[who].busy:
-            self.writers[who].step()
+    @rule(who=whos, which=st.integers(0, 1))
+    def go(self, who: int, which: int = 0) -> None:
+        if stands := self.writers[who].gate.stands:
+            self.writers[who].step(at=stands[which % len(stands)])
 
-    @rule(who=whos)
-    def trouble(self, who: int) -> None:
+    @rule(who=whos, which=st.integers(0, 1))
+    def trouble(self, who: int, which: int) -> None:
         """A step fails: before it happened, or its answer is lost (for a commit: outcome unknown)."""
-        if self.writers[who].busy:
-            self.writers[who].step("trouble")
+        if stands := self.writers[who].gate.stands:
+            self.writers[who].step("trouble", at=stands[which % len(stands)])
 
-    @rule(who=whos, share=shares, other_hears=st.booleans())
-    def die(self, who: int, share: tuple[tuple[TopicPartition, ...], ...], other_hears: bool) -> None:
+    @rule(who=whos, slices=slice_sizes, share=shares, other_hears=st.booleans())
+    def die(self, who: int, slices: int, share: tuple[tuple[TopicPartition, ...], ...], other_hears: bool) -> None:
         """kill -9 wherever it stands; a new process takes its place."""
-        self.writers[who] = self.world.start()
+        self.writers[who] = self.world.start(slices)
         self.share(share, (who == 0 or other_hears, who == 1 or other_hears))
 
     @rule(share=shares, hears=st.sampled_from([(True, True), (False, True), (True, False)]))
@@ -153,12 +180,14 @@ class Mishaps(RuleBasedStateMachine):
         """Partitions move; who sleeps does not hear of it and goes on as a zombie when it wakes."""
         self.share(share, hears)
 
-    @rule(who=whos, most=st.integers(1, 6), where=wheres)
-    def overtake(self, who: int, most: int, where: str) -> None:
+    @rule(who=whos, most=most, where=wheres, time=times, beside=st.booleans(), wakes=st.booleans())
+    def overtake(self, who: int, most: int, where: str, time: int, beside: bool, wakes: bool) -> None:
         """One falls asleep on the way, the other gets everything and goes to work; when one wakes, it is a zombie."""
-        self.begin(who, most, where)
+        self.begin(who, most, where, time, beside, fails=False)
         self.share((PLACES, ()) if who else ((), PLACES), (who == 1, who == 0))
         self.work(1 - who, most)
+        if wakes:
+            self.writers[who].finish()
 
     @rule(who=whos)
     def give_up(self, who: int) -> None:
@@ -173,6 +202,33 @@ class Mishaps(RuleBasedStateMachine):
     @rule()
     def delete_offsets(self) -> None:
         self.world.group.committed.clear()
+
+    # Counting anew, beside it.
+
+    @rule(most=most, slices=slice_sizes, afresh=st.booleans())
+    def count_anew(self, most: int, slices: int, afresh: bool) -> None:
+        """One poll more; `afresh`: what was counted anew so far is given up as it stands."""
+        if self.anew is None or afresh:
+            self.begin_anew(slices)
+        assert self.anew is not None
+        (builder,) = self.anew.processes
+        builder.poll(most)
+        builder.finish()
+
+    def begin_anew(self, slices: int) -> None:
+        if self.anew is not None:
+            self.anew.close()
+        self.anew = World(self.open_store(), self.world.log, self.committer)
+        self.anew.start(slices).rejoin(PLACES)
+
+    @rule()
+    def take_over(self) -> None:
+        """What is counted anew catches up with the log and answers from now on, whatever the others are about."""
+        if self.anew is not None:
+            self.anew.count_all()
+            self.world.swap(self.anew.store)
+            self.anew.close()
+            self.anew = None
 
     def share(self, share: tuple[tuple[TopicPartition, ...], ...], hears: tuple[bool, bool]) -> None:
         self.world.group.generation += 1
@@ -190,19 +246,22 @@ class Mishaps(RuleBasedStateMachine):
             check(self.world, cursors)
 
     def teardown(self) -> None:
-        """The rest is sent and counted; nothing waits, and a rebuild from zero gives the same to the last sum."""
+        """The rest is sent and counted; nothing waits, and counting anew comes to the same, to the last sum."""
         try:
             self.relay(len(self.untold), 0)
             self.world.count_all()
             check(self.world, dict(self.world.log.ends))
-            rebuilt = World(self.open_store(), self.world.log)
-            rebuilt.count_all()
-            ours, theirs = self.world.store.contents(), rebuilt.store.contents()
-            rebuilt.close()
+            if self.anew is None:
+                self.begin_anew(100)
+            assert self.anew is not None
+            self.anew.count_all()
+            ours, theirs = self.world.store.contents(), self.anew.store.contents()
             assert ours["parked"] == []
             assert ours == {**theirs, "next": ours["next"]}
         finally:
             self.world.close()
+            if self.anew is not None:
+                self.anew.close()
 
 
 def check(world: World, cursors: Mapping[TopicPartition, int]) -> None:
@@ -295,6 +354,24 @@ class TrustingPlan(Plan):
 
     def _hear(self, record: Letter, heard: Heard) -> None:
         self._apply(record, heard, self._opened(record, heard))
+
+
+class HastyCommitter(BatchCommitter):
+    """Plans a slice beside a commit from what is stored, not on top of what is being committed."""
+
+    async def _plan(
+        self, part: Mapping[TopicPartition, Sequence[Record]], shard: str, behind: Planned | None
+    ) -> Planned:
+        return await super()._plan(part, shard, None)
+
+
+class Hasty(Mishaps):
+    committer = HastyCommitter
+
+
+def test_with_slices_planned_from_what_is_stored_alone_it_finds_a_counterexample() -> None:
+    with pytest.raises(AssertionError):
+        run_state_machine_as_test(Hasty, settings=TRIES)
 
 
 def test_without_the_subjects_revision_it_finds_a_counterexample(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,7 +11,7 @@ from fastapi.responses import StreamingResponse
 
 from services.reporting.views.asking import Office, question
 from shared.plumbing.access import allowed
-from shared.plumbing.news import POSITION, News, PositionLost, Touched
+from shared.plumbing.news import MOST_NAMED, POSITION, News, PositionLost, Touched
 from shared.plumbing.newsroom import Newsroom, TooSlow
 from shared.plumbing.problems import Problem
 
@@ -30,7 +30,8 @@ def routes(office: Office, newsroom: Newsroom) -> APIRouter:
         "/v1/stream",
         summary="Server-sent events: which facts, and so which metrics, have just changed",
         description=(
-            "`begin` names the position, `facts` says what changed, `reset` that changes in between can no longer be "
+            "`begin` names the position, `facts` says how much changed (`count`) and names the first "
+            f"{MOST_NAMED} of each kind (`ids`), `reset` that changes in between can no longer be "
             "told (ask for the numbers afresh; the stream goes on), `dropped` that the watcher was too slow and must "
             "come back. Each event's id is a position: sent as `Last-Event-ID`, also to another process or after a "
             "restart, everything behind it is told again."
