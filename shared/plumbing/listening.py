@@ -86,7 +86,7 @@ class Hearing(ConsumerRebalanceListener):  # type: ignore[misc]
         self.failing: str | None = None
         self._unfinished: dict[TopicPartition, int] = {}
         self._next: dict[TopicPartition, int] = {}
-        self._stopping = False
+        self._stopping = asyncio.Event()
         self._joined = False
         self._joins_twice = False
         self._joined_twice: AIOKafkaConsumer | None = None
@@ -122,7 +122,7 @@ class Hearing(ConsumerRebalanceListener):  # type: ignore[misc]
 
     def stop(self) -> None:
         """Give up waiting for trouble to pass; the batch in hand may still finish."""
-        self._stopping = True
+        self._stopping.set()
 
     async def hear(self, records: Sequence[Record], consumer: AIOKafkaConsumer) -> None:
         """Hand one poll to the listener until it is taken, then commit the offsets it names."""
@@ -191,7 +191,7 @@ class Hearing(ConsumerRebalanceListener):  # type: ignore[misc]
             except Exception as error:  # raising here would lose the batch
                 self.failing = f"{type(error).__name__}: {error}"
                 log.warning("batch failed, will retry", group=self.group, error=self.failing, exc_info=True)
-                if self._stopping or not set(batch) & consumer.assignment():
+                if self._stopping.is_set() or not set(batch) & consumer.assignment():
                     return None
                 await asyncio.sleep(pause)
                 pause = min(pause * 2, LONGEST_PAUSE_S)
@@ -258,13 +258,24 @@ class Hearing(ConsumerRebalanceListener):  # type: ignore[misc]
         ]
 
     async def bounds(self, partitions: Collection[TopicPartition]) -> dict[TopicPartition, tuple[int, int]]:
-        """First offset and end of each partition's log; empty while there is no consumer. Raises KafkaError."""
+        """First offset and end of each partition's log; empty while there is no consumer.
+
+        Raises KafkaError, also when the hearing is stopped meanwhile: a consumer that is closed goes on asking for its
+        request timeout of 40 s, and who waits for that would hold up the stop of the process.
+        """
         consumer = self._find_consumer()
         if consumer is None:
             return {}
-        starts = await consumer.beginning_offsets(list(partitions))
-        ends = await consumer.end_offsets(list(partitions))
-        return {partition: (starts[partition], ends[partition]) for partition in partitions}
+        asking = asyncio.ensure_future(_bounds(consumer, list(partitions)))
+        stopping = asyncio.ensure_future(self._stopping.wait())
+        try:
+            await asyncio.wait([asking, stopping], return_when=asyncio.FIRST_COMPLETED)
+            if not asking.done():
+                raise KafkaError("stopped before Kafka answered")
+            return asking.result()
+        finally:
+            asking.cancel()
+            stopping.cancel()
 
     def left(self) -> bool:
         """Whether the client gave up its place in the group for good: it lives on, but hears nothing any more.
@@ -278,6 +289,14 @@ class Hearing(ConsumerRebalanceListener):  # type: ignore[misc]
     def silent_for(self) -> float:
         """Seconds since the last progress, or since the last time nothing was waiting."""
         return time.monotonic() - self.progressed_at
+
+
+async def _bounds(
+    consumer: AIOKafkaConsumer, partitions: list[TopicPartition]
+) -> dict[TopicPartition, tuple[int, int]]:
+    starts = await consumer.beginning_offsets(partitions)
+    ends = await consumer.end_offsets(partitions)
+    return {partition: (starts[partition], ends[partition]) for partition in partitions}
 
 
 async def _keep_raw(records: Any) -> KafkaAckableMessage:

@@ -1,11 +1,12 @@
 """The recipe around a listener, with a consumer and a listener written by hand: nothing is skipped or raised."""
 
+import asyncio
 from collections.abc import Callable, Sequence
 from typing import Any, cast
 
 import pytest
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
-from aiokafka.errors import CommitFailedError, IllegalStateError
+from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
 
 from shared.plumbing.listening import Batch, Hearing, Offsets, Record
 
@@ -20,6 +21,7 @@ class Consumer:
         self.sought: list[tuple[TopicPartition, int]] = []
         self.committed_at: list[dict[TopicPartition, int]] = []
         self.refuse_commits = False
+        self.answers_no_more = False
         self.ends = {A: 0, B: 0}
 
     def assignment(self) -> set[TopicPartition]:
@@ -37,6 +39,11 @@ class Consumer:
 
     async def end_offsets(self, partitions: Sequence[TopicPartition]) -> dict[TopicPartition, int]:
         return {partition: self.ends[partition] for partition in partitions}
+
+    async def beginning_offsets(self, partitions: Sequence[TopicPartition]) -> dict[TopicPartition, int]:
+        if self.answers_no_more:
+            await asyncio.Event().wait()
+        return dict.fromkeys(partitions, 0)
 
     async def committed(self, partition: TopicPartition) -> int | None:
         return None
@@ -124,6 +131,19 @@ async def test_a_batch_of_partitions_all_gone_is_given_up(scene: Scene) -> None:
     await scene.poll(*records(A, 3))
     assert scene.listener.taken == [{A: [3]}]
     assert scene.consumer.committed_at == []
+
+
+async def test_a_stop_does_not_wait_for_a_consumer_that_answers_no_more(scene: Scene) -> None:
+    scene.hearing.attach(lambda: cast("AIOKafkaConsumer", scene.consumer), joins_twice=False)
+    scene.consumer.ends = {A: 5, B: 7}
+    assert await scene.hearing.bounds([A, B]) == {A: (0, 5), B: (0, 7)}
+    scene.consumer.answers_no_more = True
+    asking = asyncio.ensure_future(scene.hearing.bounds([A]))
+    await asyncio.wait([asking], timeout=0)
+    assert not asking.done()
+    scene.hearing.stop()
+    with pytest.raises(KafkaError, match="stopped"):
+        await asking
 
 
 async def test_a_smaller_offset_makes_the_partition_be_read_again_from_there(scene: Scene) -> None:
