@@ -1,6 +1,7 @@
 """What operators do to an installation: topics changed underneath, older backups put back, numbers counted anew."""
 
 import asyncio
+import json
 import os
 import signal
 import sys
@@ -11,27 +12,25 @@ from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
-from bson.codec_options import CodecOptions
-from bson.raw_bson import RawBSONDocument
 from confluent_kafka import TopicPartition
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewPartitions
 
+from deploy.backups.putting_back import put_back as put_backup_back
+from deploy.backups.taking import take
 from deploy.chaos.feeding import send
 from deploy.chaos.killing import speaker_for
 from deploy.chaos.scene import SERVICES, SPEAKERS, Scene
 from deploy.chaos.topics import bounds
 from deploy.local.anew import made_anew, publish_anew
 from deploy.local.places import ROOT
+from deploy.local.state import KEYS_NAME
 from deploy.local.topics import events_topics, plan
 
 REFUSED_WITHIN_S = 120.0
 """Running services look at their topics every 30 s."""
 RUNBOOK = "docs/runbook.md"
 TOPICS, DATABASES = events_topics(plan()), "manyi-"
-
-Contents = dict[str, list[RawBSONDocument]]
-"""Collection → its documents."""
 
 
 async def change_topic(scene: Scene) -> float:
@@ -107,20 +106,22 @@ async def put_back(scene: Scene) -> float:
     return await _back(scene, since, speaker_for(scene, victim), (victim,))
 
 
-def _backup(scene: Scene, service: str) -> Contents:
-    """All documents of a service as they were at one moment (blocking)."""
-    with scene.database(service) as database, database.client.start_session(snapshot=True) as session:
-        raw = database.with_options(CodecOptions(document_class=RawBSONDocument))
-        return {name: list(raw[name].find({}, session=session)) for name in database.list_collection_names()}
+def _backup(scene: Scene, service: str) -> Path:
+    """One service as `manyi backup` saves it (blocking). Raises CannotContinue."""
+    folder = scene.system.data_dir
+    data, _ = take(
+        scene.system.mongo, DATABASES, _installation_key(scene), folder / "backups", folder / "key-backups", [service]
+    )
+    return data
 
 
-def _restore(scene: Scene, service: str, contents: Contents) -> None:
-    """All of it back, and what came later gone; indexes are made by who opens the database (blocking)."""
-    with scene.database(service) as database:
-        database.client.drop_database(database.name)
-        for name, documents in contents.items():
-            if documents:
-                database[name].insert_many(documents)
+def _restore(scene: Scene, service: str, backup: Path) -> None:
+    """All of it back, and what came later gone (blocking). Raises CannotContinue."""
+    put_backup_back(scene.system.mongo, DATABASES, _installation_key(scene), backup, [service], replace=True)
+
+
+def _installation_key(scene: Scene) -> bytes:
+    return bytes.fromhex(json.loads((scene.system.data_dir / KEYS_NAME).read_text())["installation_key"])
 
 
 async def count_anew(scene: Scene) -> float:

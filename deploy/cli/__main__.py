@@ -34,6 +34,8 @@ COMMANDS = {
     "token": ("deploy.cli.token", "token", RUN),
     "rebuild": ("deploy.cli.rebuild", "rebuild", RUN),
     "repartition": ("deploy.cli.repartition", "repartition", RUN),
+    "backup": ("deploy.cli.backup", "backup", RUN),
+    "restore": ("deploy.cli.backup", "restore", RUN),
     "serve": ("deploy.cli.serve", "serve", RUN),
     "keys": ("deploy.cli.keys", "keys", RUN),
     "topics": ("deploy.cli.serve", "topics", RUN),

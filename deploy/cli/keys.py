@@ -36,18 +36,32 @@ def rotate(data: DataOption = None) -> None:
     _let_services_look()
     write_keys(path, {**held, "master_key": new, "other_master_keys": [held["master_key"], *others]})
     _let_services_look()
-    err.print(f"{_rewrap(path, mongo)} keys of persons are wrapped with a new master key.")
+    _tell(_rewrap(path, mongo))
     err.print(
-        f"Payloads that belong to nobody yet keep the old one, for 30 days at most: then empty other_master_keys in "
-        f"{path}. Back the file up now, apart from the data."
+        f"{path} still holds the former key, for a process that has not looked yet: `manyi keys retire` gives it up. "
+        "Back the file up now, apart from the data, and take a backup of the keys of persons.",
+        soft_wrap=True,
     )
 
 
 @keys.command()
 def rewrap(data: DataOption = None) -> None:
-    """Wrap every person's key with the master key in force, after it was changed by hand."""
+    """Wrap everything with the master key in force: after it was changed by hand, or a rotation was cut short."""
+    _tell(_rewrap(*place(data)))
+
+
+@keys.command()
+def retire(data: DataOption = None) -> None:
+    """Give the former master keys up, once nothing is wrapped with them any more."""
     path, mongo = place(data)
-    err.print(f"{_rewrap(path, mongo)} keys of persons were wrapped anew.")
+    held = json.loads(path.read_text())
+    if any(_rewrap(path, mongo)):
+        raise CannotContinue(
+            "Something was still wrapped with a former master key just now, so a process may yet be using it: see that "
+            "every service has read the key file, then run this again."
+        )
+    write_keys(path, {name: key for name, key in held.items() if name != "other_master_keys"})
+    err.print(f"{len(held.get('other_master_keys', []))} former master keys open nothing, and are gone from {path}.")
 
 
 def place(data: Path | None) -> tuple[Path, str]:
@@ -70,18 +84,26 @@ def _let_services_look() -> None:
     time.sleep(2 * LOOK_AT_KEYS_EVERY_S)
 
 
-def _rewrap(path: Path, mongo: str) -> int:
+def _tell(wrapped: tuple[int, int]) -> None:
+    err.print(f"{wrapped[0]} keys of persons and {wrapped[1]} payloads of nobody are wrapped with the master key anew.")
+
+
+def _rewrap(path: Path, mongo: str) -> tuple[int, int]:
+    """Keys of persons, and payloads of nobody, that were not wrapped with the master key in force."""
+    from deploy.local.topics import SPEAKERS
     from shared.plumbing.database import open_client
     from shared.plumbing.keyring import ServiceSeal, open_keyring
+    from shared.plumbing.rewrapping import reseal
     from shared.plumbing.settings import Settings
 
     chosen: dict[str, Any] = {"keys_file": path, "mongo": mongo}
     settings = Settings(**chosen)
 
-    async def run() -> int:
-        client = open_client(mongo)
+    async def run() -> tuple[int, int]:
+        client, seal = open_client(mongo), ServiceSeal(settings)
         try:
-            return await open_keyring(client, settings, ServiceSeal(settings)).rewrap()
+            payloads = [await reseal(client[f"{settings.database_prefix}{name}"], seal) for name in SPEAKERS]
+            return await open_keyring(client, settings, seal).rewrap(), sum(payloads)
         finally:
             await client.close()
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from pymongo import MongoClient
@@ -24,7 +24,7 @@ async def publish_anew(kafka: str, mongo: str, topics: Sequence[Topic], database
     `topics` as they shall be. Every service must be stopped. May be repeated after it died: until it is through,
     services refuse to start. Raises CannotContinue while a service runs, or when Kafka refuses.
     """
-    await asyncio.to_thread(_refuse_while_running, mongo, database_prefix)
+    await asyncio.to_thread(refuse_while_running, mongo, database_prefix)
     await made_anew(kafka, topics)
     await asyncio.to_thread(_forget, mongo, database_prefix)
 
@@ -40,20 +40,19 @@ async def made_anew(kafka: str, topics: Sequence[Topic]) -> None:
     await create_topics(kafka, list(topics))
 
 
-def _refuse_while_running(mongo: str, prefix: str) -> None:
+def refuse_while_running(mongo: str, prefix: str, services: Collection[str] = SPEAKERS) -> None:
     """Raise CannotContinue when a service still relays after a while: each does as long as it runs (blocking)."""
     with MongoClient[dict[str, Any]](mongo) as client:
         deadline = time.monotonic() + STOPPED_WITHIN_S
         while True:
             now = client.admin.command("hello")["localTime"]
             held = {"_id": "relay", "until": {"$gt": now}}
-            running = [name for name in SPEAKERS if client[f"{prefix}{name}"]["leases"].find_one(held)]
+            running = [name for name in services if client[f"{prefix}{name}"]["leases"].find_one(held)]
             if not running:
                 return
             if time.monotonic() > deadline:
                 raise CannotContinue(
-                    f"{', '.join(running)} still runs: stop every service first, or what it says meanwhile goes to a "
-                    "topic that is about to be removed."
+                    f"{', '.join(running)} still runs: stop every service first, or what it says meanwhile is lost."
                 )
             time.sleep(0.5)
 

@@ -9,6 +9,7 @@ from services.customer.commands import (
     clean_files,
     decide_request,
     drive_maintenance,
+    erase_again,
     erase_person,
     follow_opportunities,
     grade_customers,
@@ -200,6 +201,7 @@ def build(settings: Settings) -> Service:
             functools.partial(service_items.prepare, ledger),
             timekeeper.prepare,
             lapsing.prepare,
+            functools.partial(erase_again.erase_again, ledger),
         ],
         chores=[
             (AGEING_EVERY_S, Ageing(ledger, desk).step),

@@ -9,6 +9,7 @@ import secrets
 import time
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 
 from pymongo import UpdateOne
 
@@ -21,8 +22,10 @@ CACHED = 10_000
 CACHED_S = 5.0
 """A destroyed key may still be remembered by another process for this long."""
 REWRAPPED_AT_ONCE = 5_000
-LOOK_AT_KEYS_EVERY_S = 5.0
+LOOK_AT_KEYS_EVERY_S = 2.0
 COLLECTION = "persons"
+DESTROYED = "destroyed"
+"""Whose keys were destroyed and when, for good: what an older backup brings back is erased again by it."""
 
 
 class Keyring:
@@ -32,15 +35,19 @@ class Keyring:
         self.seal = seal
         self.blind = blind
         self._keys = database[COLLECTION]
+        self._destroyed = database[DESTROYED]
         self._cache: OrderedDict[str, tuple[float, Seal]] = OrderedDict()
         self._era = 0
 
     async def prepare(self) -> None:
         """The index by which somebody's whole circle is found; safe to repeat."""
         await self._keys.create_index("within", sparse=True)
+        await self._destroyed.create_index("at")
 
     async def is_empty(self) -> bool:
-        return await self._keys.find_one({}, {"_id": 1}) is None
+        """Whether nobody ever had a key here: where all were destroyed they are not lost."""
+        found = [await one.find_one({}, {"_id": 1}) for one in (self._keys, self._destroyed)]
+        return found == [None, None]
 
     async def opening(self, closed: Iterable[tuple[str, bytes]]) -> dict[str, Seal]:
         """Keys for what was closed, from (person, sealed bytes). Somebody without a key was erased."""
@@ -74,12 +81,24 @@ class Keyring:
         """Keep new keys, in the transaction of the first thing they closed."""
         await self._keys.insert_many(made, ordered=False, session=session)
 
-    async def destroy(self, person: str, session: Session) -> list[str]:
-        """Destroy the keys of a person and of all within; returns whose they were. `forget` once it is committed."""
+    async def destroy(self, person: str, at: datetime, session: Session) -> list[str]:
+        """Destroy the keys of a person and of all within; returns whose they were, now or before.
+
+        `at` is when the erasure is recorded. `forget` once it is committed.
+        """
         circle = {"$or": [{"_id": person}, {"within": person}]}
-        persons = [document["_id"] async for document in self._keys.find(circle, {"_id": 1}, session=session)]
+        found = await self._keys.find(circle, {"within": 1}, session=session).to_list()
+        before = [one["_id"] async for one in self._destroyed.find(circle, {"_id": 1}, session=session)]
+        persons = [*{*before, *(one["_id"] for one in found)}]
         await self._keys.delete_many({"_id": {"$in": persons}}, session=session)
+        if found:
+            noted = [UpdateOne({"_id": one.pop("_id")}, {"$set": {"at": at, **one}}, upsert=True) for one in found]
+            await self._destroyed.bulk_write(noted, ordered=False, session=session)
         return persons
+
+    async def destroyed(self) -> list[Document]:
+        """Everybody whose key was destroyed: _id, `at`, and `within` whose circle."""
+        return await self._destroyed.find().to_list()
 
     def forget(self) -> None:
         """Remember no key that was read until now, nor one that is being read."""

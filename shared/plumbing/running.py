@@ -22,6 +22,7 @@ from shared.plumbing.audit.checkpoints import Checkpoints
 from shared.plumbing.listening import listen
 from shared.plumbing.logs import LogBroken
 from shared.plumbing.quarantine import open_letters
+from shared.plumbing.restoring import refuse_half_restored
 from shared.plumbing.telemetry import SET_ASIDE, logger
 from shared.plumbing.undisturbed import undisturbed
 from shared.plumbing.watchdog import look_every, watch_hearing, watch_relay
@@ -64,6 +65,7 @@ class Running:
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def start(self) -> None:
+        await refuse_half_restored(self.service.database)
         for prepare in self.service.prepare:
             await prepare()
         self._spawn(self._join_kafka())

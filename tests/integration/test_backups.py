@@ -1,7 +1,6 @@
 """An older backup put back: reporting counts the rest again, a service that has said more refuses to start."""
 
 import sys
-from collections.abc import AsyncIterator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,8 +13,7 @@ from deploy.local.system import is_ready
 from deploy.local.trouble import CannotContinue
 from services.reporting.main import build
 from shared.contracts.survey import Answer, SurveyResponded
-from shared.plumbing.database import Client, open_client
-from tests.support.backups import Backup
+from tests.support.backups import vault_of
 from tests.support.customers import wang
 from tests.support.eventually import eventually
 from tests.support.service import Running, environment_of, running, settings_for
@@ -26,12 +24,6 @@ from tests.support.topics import read_all, write
 pytestmark = pytest.mark.stack
 
 
-@pytest.fixture
-async def client(stack: RealStack) -> AsyncIterator[Client]:
-    async with open_client(stack.mongo) as opened:
-        yield opened
-
-
 async def counted(reporting: Running, answers: int) -> bool:
     told = (await reporting.client.get("/v1/metrics/csat")).json()["total"]
     assert told["n"] <= answers
@@ -39,7 +31,7 @@ async def counted(reporting: Running, answers: int) -> bool:
 
 
 async def test_reporting_with_an_older_backup_counts_the_rest_again(
-    stack: RealStack, namespace: Namespace, tmp_path: Path, client: Client
+    stack: RealStack, namespace: Namespace, tmp_path: Path
 ) -> None:
     teller = Teller()
 
@@ -52,16 +44,15 @@ async def test_reporting_with_an_older_backup_counts_the_rest_again(
         await write(stack.kafka, f"{namespace.topic_prefix}survey-events", said)
 
     settings = settings_for(stack, namespace, tmp_path)
-    database = client[f"{settings.database_prefix}reporting"]
     await answer(0, 40)
     async with running(build, settings) as reporting:
         await eventually(partial(counted, reporting, 40), timeout=30)
-    backup = await Backup.of(database)
+    backup = await vault_of(settings).take("reporting")
     await answer(40, 100)
     async with running(build, settings) as reporting:
         await eventually(partial(counted, reporting, 100), timeout=30)
         before = (await reporting.client.get("/v1/metrics/csat", params={"by": "source"})).json()
-    await backup.restore(database)
+    await vault_of(settings).put_back(backup, "reporting")
     async with running(build, settings) as reporting:
         await eventually(partial(counted, reporting, 100), timeout=30)
         after = (await reporting.client.get("/v1/metrics/csat", params={"by": "source"})).json()
@@ -71,7 +62,7 @@ async def test_reporting_with_an_older_backup_counts_the_rest_again(
 
 
 async def test_a_speaking_service_with_an_older_backup_refuses_to_start(
-    stack: RealStack, namespace: Namespace, tmp_path: Path, client: Client
+    stack: RealStack, namespace: Namespace, tmp_path: Path
 ) -> None:
     settings = settings_for(stack, namespace, tmp_path)
     url = f"http://{settings.host}:{settings.port}"
@@ -82,12 +73,11 @@ async def test_a_speaking_service_with_an_older_backup_refuses_to_start(
         ready=partial(is_ready, url),
         environment=environment_of(settings),
     )
-    database = client[f"{settings.database_prefix}customer"]
     topic = f"{settings.topic_prefix}customer-events"
     supervisor = Supervisor([program])
     await supervisor.start(90)
     try:
-        backup = await Backup.of(database)
+        backup = await vault_of(settings).take("customer")
         async with httpx.AsyncClient(base_url=url, timeout=30, trust_env=False) as asking:
             assert (await asking.post("/v1/customers", json=wang())).status_code == 201
         await eventually(lambda: read_all(stack.kafka, topic), timeout=30)
@@ -96,7 +86,7 @@ async def test_a_speaking_service_with_an_older_backup_refuses_to_start(
     supervisor = Supervisor([program])
     await supervisor.start(90)  # with its own journal it starts again
     await supervisor.stop()
-    await backup.restore(database)
+    await vault_of(settings).put_back(backup, "customer")
     said = rf"customer ended with status 78 .*{topic}/\d says 1 events that are not in the journal.*docs/runbook\.md"
     with pytest.raises(CannotContinue, match=said):
         await Supervisor([program]).start(90)

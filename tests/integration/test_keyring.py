@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from datetime import datetime
 
 import pytest
 
@@ -71,8 +72,8 @@ async def test_a_key_read_while_it_was_being_destroyed_is_not_remembered(ledger:
     await carried_out(ledger, opening("a", "one"), booking("a", "e", 5, "note"))
     destroy = ledger.keyring.destroy
 
-    async def read_meanwhile(person: str, session: Session) -> list[str]:
-        gone = await destroy(person, session)
+    async def read_meanwhile(person: str, at: datetime, session: Session) -> list[str]:
+        gone = await destroy(person, at, session)
         assert (await owner(ledger, "a")).entries["e"].note == "note"
         return gone
 

@@ -6,6 +6,7 @@ import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,7 +19,7 @@ from shared.plumbing.lease import LEASE, LeaseLost
 from shared.plumbing.relay import WATERMARK_MARGIN, Relay
 from tests.integration.test_intake import batch
 from tests.support import ledgers
-from tests.support.backups import Backup
+from tests.support.backups import Vault
 from tests.support.eventually import eventually
 from tests.support.ledgers import NOON, booking, carried_out
 from tests.support.stack import FEW_PARTITIONS, Namespace, RealStack
@@ -299,16 +300,18 @@ async def test_an_event_too_large_for_the_topic_is_refused_before_it_is_recorded
         await published(corner, s0=3)
 
 
-async def test_a_backup_put_in_the_place_of_the_database_is_relayed_on(corner: Corner) -> None:
-    """Dropping a database ends every change stream on it, also one resumed from a token of the backup."""
-    database = corner.ledger.database
+async def test_a_backup_put_in_the_place_of_the_database_is_relayed_on(
+    corner: Corner, stack: RealStack, namespace: Namespace, tmp_path: Path
+) -> None:
+    """Dropping what it watches ends every change stream, also one resumed from a token of the backup."""
     await corner.book(3)
     before = corner.relay()
     async with running(before):
         await published(corner, s0=2, s1=2, s2=2)
         await idle(corner, before)
     await before.release()
-    await (await Backup.of(database)).restore(database)
+    vault = Vault(stack.mongo, namespace.database_prefix, ledgers.MASTER, tmp_path)
+    await vault.put_back(await vault.take(ledgers.SERVICE), ledgers.SERVICE)
     await corner.ledger.prepare()
     await corner.book(3, first=3)
     async with running(corner.relay()):

@@ -55,7 +55,10 @@ OWN = {
         "imports": "uploaded tables, seven days: columns, counts, states; names of columns alone",
         "import_chunks": "their rows and verdicts; **personal**, sealed with the service's own key",
     },
-    "keys": {"persons": "the wrapped key of each person; in a database of its own, backed up apart"},
+    "keys": {
+        "persons": "the wrapped key of each person; in a database of its own, backed up apart",
+        "destroyed": "whose key was destroyed and when; by it erasures are done again after a restored backup",
+    },
 }
 INTAKE: Mapping[str, tuple[type[Intake], ...]] = {
     "customer": CUSTOMER_INTAKE,

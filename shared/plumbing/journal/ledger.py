@@ -118,7 +118,7 @@ class Ledger:
             if made:
                 await self.keyring.add(made, session)
             for task in draft.forgotten:
-                await self._forget(task, session)
+                await self._forget(task, min(record["recorded"] for record in draft.journal), session)
             for collection, operations in writes:
                 deletes = sum(isinstance(operation, DeleteOne) for operation in operations)
                 replaces = sum(isinstance(operation, ReplaceOne) for operation in operations)
@@ -135,8 +135,8 @@ class Ledger:
             if draft.forgotten:
                 self.keyring.forget()
 
-    async def _forget(self, task: Task[Any], session: Session) -> None:
-        persons = await self.keyring.destroy(str(task.forgets), session)
+    async def _forget(self, task: Task[Any], at: datetime, session: Session) -> None:
+        persons = await self.keyring.destroy(str(task.forgets), at, session)
         for collection in WITH_PAYLOADS:
             # Answers tell of a whole subject: those about the one around a person go with the person.
             whose = [*persons, task.person] if collection == "answers" else persons
