@@ -20,23 +20,28 @@ from services.customer.commands import (
     keep_care_days,
     keep_consents,
     keep_contacts,
+    keep_posts,
     log_interaction,
     make_commitments,
     offer_services,
     plan_maintenance,
     plan_visits,
+    promote_staff,
     record_contract,
     record_purchase,
     register_customer,
     request_expense,
     request_gift,
     request_merge,
+    review_authority,
     save_segments,
     tell_apart,
     unmerge_customers,
 )
 from services.customer.commands.age_customers import Ageing
+from services.customer.commands.call_for_rotation import ROTATIONS_EVERY_S, Rotations
 from services.customer.commands.expire_requests import Expiring
+from services.customer.commands.follow_calendar import CALENDAR_EVERY_S, Rescheduling
 from services.customer.commands.lapse_requests import LAPSING_EVERY_S, Lapsing
 from services.customer.desk import STORED, Desk
 from services.customer.duplicates import Duplicates
@@ -44,7 +49,9 @@ from services.customer.importer import IMPORTS_EVERY_S, Importer
 from services.customer.imports import Imports
 from services.customer.model.deadlines import Deadlines
 from services.customer.reactions import note_what_others_tell
+from services.customer.staffing import Staffing
 from services.customer.views import (
+    authority_reviews,
     cadence,
     cards,
     care,
@@ -62,8 +69,10 @@ from services.customer.views import (
     key_changes,
     merges,
     opportunities,
+    organisation,
     personal_data,
     plans,
+    promotions,
     quality,
     requests,
     search,
@@ -100,7 +109,8 @@ def build(settings: Settings) -> Service:
     assessing = Assessing(ledger, desk)
     deadlines = Deadlines(desk.policies, desk.zone)
     cleanings = clean_files.Cleanings(ledger, desk, deadlines)
-    lapsing = Lapsing(ledger)
+    staffing = Staffing(ledger, desk)
+    lapsing = Lapsing(ledger, staffing)
     timekeeper = Timekeeper(ledger, STORED, deadlines.tell, uuid.uuid4().hex)
     intake_desk = speaking.intake_desk(
         [
@@ -172,6 +182,12 @@ def build(settings: Settings) -> Service:
             duplicates_view.routes(ledger, desk, duplicates),
             tell_apart.routes(ledger, desk),
             certificate.routes(ledger),
+            keep_posts.routes(ledger, desk),
+            organisation.routes(ledger, desk, staffing),
+            promote_staff.routes(ledger, desk),
+            promotions.routes(ledger),
+            review_authority.routes(ledger, desk),
+            authority_reviews.routes(ledger, desk),
             personal_data.routes(ledger, desk),
         ],
         hearings=[
@@ -201,6 +217,7 @@ def build(settings: Settings) -> Service:
             functools.partial(service_items.prepare, ledger),
             timekeeper.prepare,
             lapsing.prepare,
+            staffing.prepare,
             functools.partial(erase_again.erase_again, ledger),
         ],
         chores=[
@@ -209,8 +226,12 @@ def build(settings: Settings) -> Service:
             (ASSESSING_EVERY_S, assessing.step),
             (clean_files.ROUNDS_EVERY_S, cleanings.step),
             (TIMERS_EVERY_S, timekeeper.step),
-            (TIMERS_EVERY_S, Expiring(ledger, desk).step),
+            (TIMERS_EVERY_S, Expiring(ledger, desk, staffing).step),
             (LAPSING_EVERY_S, lapsing.step),
+            (CALENDAR_EVERY_S, Rescheduling(ledger, desk).step),
+            (ROTATIONS_EVERY_S, Rotations(ledger, staffing).step),
+            (review_authority.REVIEWS_EVERY_S, review_authority.AuthorityReviews(ledger, desk, staffing).step),
         ],
         uploads=frozenset({import_customers.UPLOADS}),
+        standing_in=staffing.standing_in,
     )

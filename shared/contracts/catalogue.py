@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from shared.contracts import (
+    authority,
     care,
     consent,
     customer,
@@ -14,6 +15,7 @@ from shared.contracts import (
     quality,
     service_items,
     spending,
+    staff,
     survey,
     visits,
 )
@@ -42,6 +44,8 @@ SPOKEN: tuple[tuple[str, tuple[type[Event], ...]], ...] = (
             *consent.SAYS,
             *duplicates.SAYS,
             *service_items.SAYS,
+            *staff.SAYS,
+            *authority.SAYS,
         ),
     ),
     ("survey", (*survey.SAYS, *inviting.SAYS)),

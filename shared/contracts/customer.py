@@ -140,6 +140,7 @@ class KeyChangeStepApproved(KeyChangeEvent):
     step: int
     role: Code
     by: Code
+    on_behalf_of: Code | None = None
 
 
 class KeyChangeReturned(KeyChangeEvent):
@@ -149,6 +150,7 @@ class KeyChangeReturned(KeyChangeEvent):
     step: int
     role: Code
     by: Code
+    on_behalf_of: Code | None = None
 
 
 class KeyChangeResubmitted(KeyChangeEvent):
@@ -168,11 +170,22 @@ class KeyChangeDecided(KeyChangeEvent):
 
 
 class KeyChangeEscalated(KeyChangeEvent):
-    """Nobody decided in time, and the policy's role hears of it; the same people still have to decide."""
+    """Nobody decided in time: the holders of the role `to` hear of it, level by level (S0-02)."""
 
     TYPE: ClassVar[str] = "manyi.customer.keychange.escalated.v1"
     step: int
     to: Code
+    people: list[Code] = []
+    level: int = 1
+
+
+class KeyChangeRescheduled(KeyChangeEvent):
+    """The business calendar was edited, and the deadline counted anew; it may be the same (Q1)."""
+
+    TYPE: ClassVar[str] = "manyi.customer.keychange.rescheduled.v1"
+    due_before: Moment
+    due_at: Moment
+    calendar_version: Code
 
 
 class MergeRequestEvent(CustomerEvent):
@@ -196,6 +209,7 @@ class MergeStepApproved(MergeRequestEvent):
     step: int
     role: Code
     by: Code
+    on_behalf_of: Code | None = None
 
 
 class MergeReturned(MergeRequestEvent):
@@ -205,6 +219,7 @@ class MergeReturned(MergeRequestEvent):
     step: int
     role: Code
     by: Code
+    on_behalf_of: Code | None = None
 
 
 class MergeResubmitted(MergeRequestEvent):
@@ -223,11 +238,22 @@ class MergeDecided(MergeRequestEvent):
 
 
 class MergeEscalated(MergeRequestEvent):
-    """Nobody decided in time, and the policy's role hears of it; the same people still have to decide."""
+    """Nobody decided in time: the holders of the role `to` hear of it, level by level (S0-02)."""
 
     TYPE: ClassVar[str] = "manyi.customer.merge.escalated.v1"
     step: int
     to: Code
+    people: list[Code] = []
+    level: int = 1
+
+
+class MergeRescheduled(MergeRequestEvent):
+    """The business calendar was edited, and the deadline counted anew; it may be the same (Q1)."""
+
+    TYPE: ClassVar[str] = "manyi.customer.merge.rescheduled.v1"
+    due_before: Moment
+    due_at: Moment
+    calendar_version: Code
 
 
 class CustomersMerged(CustomerEvent):
@@ -398,12 +424,14 @@ SAYS: tuple[type[Event], ...] = (
     KeyChangeResubmitted,
     KeyChangeDecided,
     KeyChangeEscalated,
+    KeyChangeRescheduled,
     MergeRequested,
     MergeStepApproved,
     MergeReturned,
     MergeResubmitted,
     MergeDecided,
     MergeEscalated,
+    MergeRescheduled,
     CustomersMerged,
     CustomersUnmerged,
     PurchaseAdopted,

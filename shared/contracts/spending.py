@@ -90,11 +90,22 @@ class SpendingDecided(RequestEvent):
 
 
 class SpendingEscalated(RequestEvent):
-    """The deadline passed and the step still waits: `to` hears of it."""
+    """The deadline passed and the step still waits: the holders of the role `to` hear of it, level by level (S0-02)."""
 
     TYPE: ClassVar[str] = "manyi.request.escalated.v1"
     step: int
     to: Code
+    people: list[Code] = []
+    level: int = 1
+
+
+class SpendingRescheduled(RequestEvent):
+    """The business calendar was edited, and the deadline counted anew; it may be the same (Q1)."""
+
+    TYPE: ClassVar[str] = "manyi.request.rescheduled.v1"
+    due_before: Moment
+    due_at: Moment
+    calendar_version: Code
 
 
 class GiftHandedOver(RequestEvent):
@@ -136,6 +147,7 @@ SAYS: tuple[type[Event], ...] = (
     SpendingResubmitted,
     SpendingDecided,
     SpendingEscalated,
+    SpendingRescheduled,
     GiftHandedOver,
     SpendingSettled,
     BudgetChanged,

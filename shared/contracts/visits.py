@@ -34,6 +34,24 @@ class VisitPlanDecided(VisitEvent):
     TYPE: ClassVar[str] = "manyi.visit.plandecided.v1"
     outcome: Literal["approved", "rejected"]
     by: Code
+    on_behalf_of: Code | None = None
+
+
+class VisitPlanReturned(VisitEvent):
+    """The plan goes back to whoever made it for a correction; why stays in the service."""
+
+    TYPE: ClassVar[str] = "manyi.visit.planreturned.v1"
+    by: Code
+    on_behalf_of: Code | None = None
+
+
+class VisitPlanResubmitted(VisitEvent):
+    """The returned plan, corrected: it is decided on anew by the role `waiting_for`."""
+
+    TYPE: ClassVar[str] = "manyi.visit.planresubmitted.v1"
+    planned_for: Moment
+    staff_id: Code
+    waiting_for: Code
 
 
 class VisitCancelled(VisitEvent):
@@ -58,4 +76,11 @@ class VisitCompleted(VisitEvent):
     inquiry: Code | None = None
 
 
-SAYS: tuple[type[Event], ...] = (VisitPlanned, VisitPlanDecided, VisitCancelled, VisitCompleted)
+SAYS: tuple[type[Event], ...] = (
+    VisitPlanned,
+    VisitPlanDecided,
+    VisitPlanReturned,
+    VisitPlanResubmitted,
+    VisitCancelled,
+    VisitCompleted,
+)

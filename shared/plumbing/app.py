@@ -8,6 +8,7 @@ from fastapi import APIRouter
 from pydantic import BaseModel
 
 from shared.plumbing.access.grants import GrantBook
+from shared.plumbing.access.guard import StandingIn
 from shared.plumbing.audit.trail import Audit
 from shared.plumbing.database import Client, Database
 from shared.plumbing.listening import Hearing
@@ -42,6 +43,8 @@ class Service:
     chores: Sequence[Chore] = ()
     """What to run in the background; several may have the same time between two runs."""
     grants: GrantBook | None = None
+    standing_in: StandingIn | None = None
+    """Whose roles somebody takes over, where the service knows who holds which."""
     audit: Audit | None = None
     """What its callers read and were denied, and how far the chains of its journal go."""
     parked: Callable[[], Awaitable[int]] | None = None

@@ -44,7 +44,7 @@ def application(service: Service) -> FastAPI:
         description=service.description,
         lifespan=lifespan,
     )
-    app.state.guard = guard_for(service.name, service.settings, service.grants, service.audit)
+    app.state.guard = guard_for(service.name, service.settings, service.grants, service.audit, service.standing_in)
     app.state.stopping = lambda: False
     answer_problems(app)
     larger = dict.fromkeys(service.uploads, service.settings.max_upload_bytes)

@@ -13,6 +13,7 @@ from shared.plumbing import dead_letter_routes
 from shared.plumbing.abandoned import end_former
 from shared.plumbing.access import allowed, grant_routes
 from shared.plumbing.access.grants import GrantBook
+from shared.plumbing.access.guard import StandingIn
 from shared.plumbing.app import Chore, Service
 from shared.plumbing.audit.trail import open_audit
 from shared.plumbing.clock import SystemClock
@@ -84,6 +85,7 @@ class Speaking:
         prepare: Sequence[Callable[[], Awaitable[None]]] = (),
         chores: Sequence[Chore] = (),
         uploads: frozenset[str] = frozenset(),
+        standing_in: StandingIn | None = None,
     ) -> Service:
         """All of it as a runnable service."""
         former = () if self._lasting is None else (functools.partial(end_former, self.client, self._lasting),)
@@ -128,6 +130,7 @@ class Speaking:
             relay=self.relay,
             audit=self.audit,
             grants=self.grants,
+            standing_in=standing_in,
             standing=self._standing(hearings),
             prepare=ready,
             chores=repeated,

@@ -26,3 +26,8 @@ class Span(Declared):
 
     amount: Annotated[int, Field(ge=0, le=1_000_000)]
     unit: SpanUnit
+
+    @property
+    def months(self) -> int:
+        """How many months a span of months or years has."""
+        return self.amount * (12 if self.unit == "years" else 1)

@@ -15,6 +15,7 @@ from shared.policy.settings import Length, Setting, Table, Titles
 
 DAY_END_KEY = "deadline.day_end"
 CALENDAR_KEY = "calendar.company"
+ESCALATE_KEY = "approval.escalate.every"
 _SPANS = frozenset(get_args(SpanUnit))
 
 
@@ -142,6 +143,7 @@ class Policies:
             within=within,
             on_expiry=chain.on_expiry,
             escalate_to=chain.escalate_to,
+            escalate_every=self._between_levels(on, versions) if chain.escalate_to else None,
             same_approver_twice=chain.same_approver_twice,
             hand_over=chain.hand_over,
             emergency_by=chain.emergency.by if chain.emergency else (),
@@ -159,6 +161,11 @@ class Policies:
             if tier.covers(amount or 0, limit.value):
                 return tier.steps
         return last.steps
+
+    def _between_levels(self, on: date, versions: list[str]) -> Span | None:
+        if (found := self.speaking(ESCALATE_KEY, on)) is None or found[0].value is None:
+            return None
+        return self._said(ESCALATE_KEY, on, versions)
 
     def _said(self, key: str | None, on: date, versions: list[str]) -> Span | None:
         if key is None:

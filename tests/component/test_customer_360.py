@@ -37,7 +37,7 @@ async def answered(survey: Running, customer_id: str, nps: int) -> str:
     return str(told.json()["responseId"])
 
 
-@pytest.mark.policy("S0-01", "S2-12", "S2-15")
+@pytest.mark.policy("S0-01", "S2-12", "S2-13", "S2-15")
 async def test_one_timeline_and_one_view_of_what_three_services_tell(three: Three) -> None:
     customer, survey, feedback = three
     customer_id = (await customer.client.post("/v1/customers", json=wang())).json()["customerId"]

@@ -10,10 +10,9 @@ import pytest
 from services.customer.commands.lapse_requests import Lapsing
 from services.customer.main import build
 from shared.contracts.envelope import parse_moment
-from shared.plumbing.clock import ManualClock
 from shared.plumbing.settings import Settings
-from shared.plumbing.speaking import Speaking
 from tests.support.customers import wang
+from tests.support.nights import night
 from tests.support.service import Running, running, settings_for
 from tests.support.stack import Namespace, RealStack
 
@@ -118,12 +117,14 @@ async def test_what_nobody_decides_lapses_once(customer: Running, settings: Sett
     file = (await customer.client.post("/v1/customers", json=wang())).json()
     place = f"/v1/customers/{file['customerId']}/key-changes"
     asked = await customer.client.post(place, json={"phone": "13900139000"}, headers=as_("staff-1"))
-    speaking = Speaking("customer", settings)
-    lapsing = Lapsing(speaking.ledger)
-    assert await lapsing.step() == 0
-    speaking.ledger.clock = ManualClock(parse_moment(asked.json()["dueAt"]))
-    assert [await lapsing.step() for _ in range(2)] == [1, 0]
-    await speaking.client.close()
+    levels = {"approval.levels_told": "", "approval.alarm_at": ""}
+    as_before_levels = {"$set": {"approval.escalated": False}, "$unset": levels}
+    await customer.service.database["key_changes"].update_one({"_id": asked.json()["requestId"]}, as_before_levels)
+    async with night(settings) as night_after:
+        lapsing = Lapsing(night_after.ledger, night_after.staffing)
+        assert await lapsing.step() == 0
+        night_after.at(parse_moment(asked.json()["dueAt"]))
+        assert [await lapsing.step() for _ in range(2)] == [1, 0]
     assert [one["status"] for one in (await customer.client.get(place)).json()] == ["lapsed"]
     late = {"decision": "approve", "step": 0}
     refused = await customer.client.post(

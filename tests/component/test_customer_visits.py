@@ -144,7 +144,16 @@ async def test_a_specialists_plan_waits_for_the_supervisor_of_the_team(
         place = f"/v1/visits/{asked.json()['visitId']}"
         early = await client.post(f"{place}/completion", json={"outcome": "met"}, headers=owner)
         assert (early.status_code, early.json()["type"]) == (409, "/problems/visit-not-open")
-        leader, yes = issuer.bearer("u-2", "group_leader", teams=["north"]), {"decision": "approve"}
+        leader, yes = issuer.bearer("u-2", "group_leader", teams=["north"]), {"decision": "approve", "cycle": 2}
+        back = {"decision": "return", "reason": "改到十二月"}
+        returned = await client.post(f"{place}/decisions", json=back, headers=leader)
+        assert (returned.status_code, returned.json()["status"]) == (200, "returned"), returned.text
+        assert (await client.get(place, headers=owner)).json()["because"] == "改到十二月"
+        corrected = {"plannedFor": "2026-12-08T02:00:00Z"}
+        foreign = await client.post(f"{place}/resubmission", json=corrected, headers=leader)
+        assert (foreign.status_code, foreign.json()["type"]) == (403, "/problems/approval-not-your-request")
+        again = await client.post(f"{place}/resubmission", json=corrected, headers=owner)
+        assert (again.json()["status"], again.json()["cycle"], again.json()["purpose"]) == ("proposed", 2, "年度回访")
         statuses = [
             (await client.post(f"{place}/decisions", json=yes, headers=one)).status_code
             for one in (owner, stranger, leader, leader)

@@ -90,7 +90,9 @@ def _events() -> Iterator[str]:
     for wire, entry in CATALOGUE.items():
         heard = ", ".join(entry.listeners)
         yield f"### {wire}\n{_sentence(entry.event)}\n"
-        yield f"`{entry.event.__name__}` of a {entry.event.SUBJECT}, said by {entry.speaker}, heard by {heard}.\n"
+        subject = entry.event.SUBJECT
+        a = "an" if subject[0] in "aeiou" else "a"
+        yield f"`{entry.event.__name__}` of {a} {subject}, said by {entry.speaker}, heard by {heard}.\n"
         yield from _table(entry.event, {})
 
 

@@ -53,7 +53,7 @@ def approved(state: Approval, *people: Acting, now: datetime = NOW + HOUR) -> Ap
     return state
 
 
-@pytest.mark.policy("S0-31")
+@pytest.mark.policy("S0-31", "S0-15")
 def test_a_purchase_takes_three_signatures_in_their_order_within_three_working_days() -> None:
     (sent,) = asking.submit(None, PURCHASE, route(), CALENDAR, NOW)
     state = after(None, [sent])
@@ -83,6 +83,14 @@ def test_when_the_three_days_pass_it_escalates_once_and_the_same_people_still_de
     (late,) = deciding.approve(state, FINANCE, 1, 1, DUE)
     assert isinstance(late.move, StepApproved)
     assert late.move.late
+
+
+@pytest.mark.parametrize("told", [False, True])
+def test_what_was_stored_when_one_role_alone_was_told_is_told_of_once_too(told: bool) -> None:
+    kept = submitted().model_dump(exclude={"levels_told", "alarm_at"})
+    state = Approval.model_validate({**kept, "escalated": told})
+    assert (state.escalated, state.alarm_at) == (told, None if told else DUE)
+    assert len(deciding.expire(state, DUE)) == (not told)
 
 
 @pytest.mark.policy("S0-32")

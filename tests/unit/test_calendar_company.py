@@ -6,10 +6,14 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
+from shared.policy.approvals import asking
+from shared.policy.approvals.approval import evolve
+from shared.policy.approvals.chain import Route
+from shared.policy.approvals.moves import Request
+from shared.policy.approvals.rescheduling import reschedule
 from shared.policy.calendar.business import Calendar, CalendarYearUnknown
 from shared.policy.calendar.company import CompanyCalendar
 from shared.policy.calendar.reckoning import add_business_minutes, add_working_days, business_minutes_between
-from shared.policy.calendar.recompute import Running, moved
 from shared.policy.declared import Span
 
 NAMED = {"zh": "公司安排", "en": "company day"}
@@ -98,16 +102,19 @@ def test_every_edit_is_another_version_and_the_same_content_the_same() -> None:
 @pytest.mark.policy("S0-31")
 def test_an_edit_moves_open_deadlines_only() -> None:
     before, after = calendar(), calendar(closed=[{"first": "2026-10-12", **NAMED}])
-    three = Span(amount=3, unit="working_days")
-    deadlines = [
-        Running(deadline_id="open", start=date(2026, 10, 9), span=three),
-        Running(deadline_id="settled", start=date(2026, 10, 9), span=three, settled=True),
-        Running(deadline_id="untouched", start=date(2026, 11, 2), span=three),
-        Running(deadline_id="clock", start=datetime(2026, 10, 9, tzinfo=UTC), span=Span(amount=96, unit="hours")),
-    ]
-    (one,) = moved(deadlines, before, after)
-    assert (one.deadline_id, one.before.local, one.after.local) == ("open", "2026-10-13 24:00", "2026-10-14 24:00")
-    assert (one.before.calendar_version, one.after.calendar_version) == (before.version, after.version)
-    assert "skipped 10-11 (weekend)" in one.before.explained()
-    assert "skipped 10-12 (company day)" in one.after.explained()
-    assert moved(deadlines, before, before) == ()
+    now = datetime(2026, 10, 9, 2, tzinfo=UTC)
+    route = Route(steps=("ceo",), versions=("t@1",), within=Span(amount=3, unit="working_days"), on_expiry="lapse")
+    (sent,) = asking.submit(None, Request(approval_id="p", kind="purchase", requester="wang"), route, before, now)
+    state = evolve(None, sent.move)
+    (one,) = reschedule(state, after, now)
+    assert sent.due is not None
+    assert one.due is not None
+    assert (sent.due.local, one.due.local) == ("2026-10-13 24:00", "2026-10-14 24:00")
+    assert "skipped 10-11 (weekend)" in sent.due.explained()
+    assert "skipped 10-12 (company day)" in one.due.explained()
+    moved = evolve(state, one.move)
+    assert (moved.due_at, moved.alarm_at, moved.calendar_version) == (one.due.at, one.due.at, after.version)
+    assert reschedule(moved, after, now) == [], "counted by it already"
+    assert state.due_at is not None
+    assert reschedule(state, after, state.due_at) == [], "overdue"
+    assert reschedule(state.model_copy(update={"status": "approved"}), after, now) == []

@@ -10,8 +10,9 @@ from services.customer.model.customer import Customer, evolve
 from services.customer.model.parts import KeyChange, MergeRequest
 from shared.contracts.decision import Said
 from shared.policy.approvals.approval import Approval
+from shared.policy.approvals.approval import evolve as begun
 from shared.policy.approvals.chain import Route
-from shared.policy.approvals.moves import Request
+from shared.policy.approvals.moves import Request, Submitted
 
 DUE = datetime(2026, 3, 11, 16, tzinfo=UTC)
 Lapse = Callable[[Customer | None, str, datetime], list[Said]]
@@ -20,7 +21,8 @@ Lapse = Callable[[Customer | None, str, datetime], list[Said]]
 def asked(kind: str) -> Approval:
     route = Route(steps=("director",), versions=("test@1",), on_expiry="escalate", escalate_to="coo")
     request = Request(approval_id="r", kind=kind, requester="staff-1")
-    return Approval(request=request, route=route, status="pending", submitted_at=DUE - timedelta(days=7), due_at=DUE)
+    sent = Submitted(at=DUE - timedelta(days=7), request=request, route=route, due_at=DUE)
+    return begun(None, sent)
 
 
 @pytest.mark.policy("S2-19", "S2-15")

@@ -8,8 +8,8 @@ import pytest
 from services.customer.model.adherence import adherence
 from services.customer.model.customer import Customer
 from services.customer.model.files import CustomerErased, CustomerUnknown
+from services.customer.model.visit_plans import Plan, ask_again, decide, plan
 from services.customer.model.visits import (
-    Plan,
     Report,
     ReportIncomplete,
     Visit,
@@ -17,9 +17,7 @@ from services.customer.model.visits import (
     VisitUnknown,
     cancel,
     complete,
-    decide,
     evolve,
-    plan,
     record,
 )
 from shared.contracts import visits as said
@@ -54,22 +52,49 @@ def planned_by(who: Acting, kind: said.VisitKind = "visit") -> Visit:
 def test_the_supervisors_plan_counts_at_once_that_of_others_once_the_supervisor_agrees() -> None:
     assert planned_by(LEADER).status == "planned"
     with pytest.raises(VisitNotOpen, match="nobody's decision"):
-        decide(planned_by(LEADER), LEADER, True, NOW, None)
+        decide(planned_by(LEADER), LEADER, "approve", 1, NOW, None)
     proposed = planned_by(CLERK)
     assert (proposed.status, proposed.purpose) == ("proposed", "年度回访")
     with pytest.raises(VisitNotOpen, match="proposed"):
         complete(proposed, TALK, FILE, POLICIES, ON)
     with pytest.raises(refusals.NotYourStep):
-        decide(proposed, Acting(person="zhou", roles=frozenset({"specialist"})), True, NOW, None)
+        decide(proposed, Acting(person="zhou", roles=frozenset({"specialist"})), "approve", 1, NOW, None)
     with pytest.raises(refusals.RequesterCannotApprove):
-        decide(proposed, Acting(person="wang", roles=frozenset({"group_leader"})), True, NOW, None)
-    agreed = after(proposed, decide(proposed, LEADER, True, NOW, None))
+        decide(proposed, Acting(person="wang", roles=frozenset({"group_leader"})), "approve", 1, NOW, None)
+    agreed = after(proposed, decide(proposed, LEADER, "approve", 1, NOW, None))
     assert agreed.status == "planned"
     with pytest.raises(refusals.ApprovalNotOpen):
-        decide(agreed, LEADER, False, NOW, "改期")
-    assert after(proposed, decide(proposed, LEADER, False, NOW, "改期")).status == "rejected"
+        decide(agreed, LEADER, "reject", 1, NOW, "改期")
+    assert after(proposed, decide(proposed, LEADER, "reject", 1, NOW, "改期")).status == "rejected"
     with pytest.raises(VisitUnknown):
-        decide(None, LEADER, True, NOW, None)
+        decide(None, LEADER, "approve", 1, NOW, None)
+
+
+@pytest.mark.policy("S3-09")
+def test_a_plan_may_go_back_for_a_correction_and_is_decided_anew_as_it_stands_then() -> None:
+    proposed = planned_by(CLERK)
+    with pytest.raises(refusals.ReasonMissing):
+        decide(proposed, LEADER, "return", 1, NOW, " ")
+    with pytest.raises(refusals.ApprovalNotOpen):
+        ask_again(proposed, SOON, None, None, CLERK, POLICIES, ON, NOW)
+    told = decide(proposed, LEADER, "return", 1, NOW, "改到下周")
+    assert "改到下周" not in told[0].event.model_dump_json()
+    returned = after(proposed, told)
+    assert (returned.status, returned.because) == ("returned", "改到下周")
+    with pytest.raises(VisitNotOpen, match="returned"):
+        complete(returned, TALK, FILE, POLICIES, ON)
+    with pytest.raises(refusals.NotYourRequest):
+        ask_again(returned, SOON, None, None, LEADER, POLICIES, ON, NOW)
+    assert after(returned, cancel(returned, NOW, "不去了")).status == "cancelled"
+    later = SOON + timedelta(days=7)
+    again = after(returned, ask_again(returned, later, None, None, CLERK, POLICIES, ON, NOW))
+    assert (again.status, again.planned_for, again.staff_id, again.purpose) == ("proposed", later, "wang", "年度回访")
+    assert again.because is None
+    with pytest.raises(refusals.StepAlreadyDecided):
+        decide(again, LEADER, "approve", 1, NOW, None)
+    assert after(again, decide(again, LEADER, "approve", 2, NOW, None)).status == "planned"
+    with pytest.raises(VisitNotOpen, match="nobody's decision"):
+        ask_again(planned_by(LEADER), SOON, None, None, LEADER, POLICIES, ON, NOW)
 
 
 def test_a_visit_is_done_or_called_off_once_and_its_words_stay_here() -> None:

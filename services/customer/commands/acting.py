@@ -21,6 +21,6 @@ def acting(desk: Desk) -> Callable[..., Awaitable[Acting]]:
         if who.unrestricted:
             every_role = frozenset(desk.policies.titles(desk.today()).values())
             return Acting(person=x_manyi_person or who.actor, roles=every_role)
-        return Acting(person=who.subject, roles=who.roles)
+        return Acting(person=who.subject, roles=who.roles, substitutions=who.standing_in)
 
     return who_acts

@@ -3,7 +3,7 @@
 import uuid
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends
 from fastapi.responses import JSONResponse
@@ -13,9 +13,11 @@ from pydantic.alias_generators import to_camel
 from services.customer.commands.acting import acting
 from services.customer.desk import STORED as CUSTOMERS
 from services.customer.desk import Desk, at_home
+from services.customer.model.approving import Verdict
 from services.customer.model.customer import Customer
-from services.customer.model.files import log_interaction
-from services.customer.model.visits import Plan, Report, Visit, cancel, complete, decide, plan, record
+from services.customer.model.files import log_interaction, unless_erased
+from services.customer.model.visit_plans import Plan, ask_again, decide, plan
+from services.customer.model.visits import Report, Visit, cancel, complete, record
 from services.customer.views.visits import STORED, ShownVisit, as_visit, customer_of
 from shared.contracts.decision import Said, Scene
 from shared.contracts.envelope import Code, Moment
@@ -44,10 +46,19 @@ class PlanVisit(Body):
 
 
 class PlanDecision(Body):
-    """Yes or no to a proposed plan; a no needs its reason."""
+    """Yes or no to the plan as it was proposed in this cycle, or back for a correction; all but a yes need a reason."""
 
-    decision: Literal["approve", "reject"]
+    decision: Verdict
+    cycle: Annotated[int, Field(ge=1)] = 1
     reason: Annotated[str, Field(max_length=2_000)] | None = None
+
+
+class CorrectedPlan(Body):
+    """When now; who goes and what for stay as they were unless named."""
+
+    planned_for: Moment
+    staff_id: Code | None = None
+    purpose: Text | None = None
 
 
 class Cancellation(Body):
@@ -80,7 +91,7 @@ class UnplannedVisit(Completion):
 
 
 def routes(ledger: Ledger, desk: Desk) -> APIRouter:
-    """POST /v1/visits, /v1/visits/unplanned, and below one visit …/decisions, …/cancellation, …/completion."""
+    """POST /v1/visits, …/unplanned; of one …/decisions, …/resubmission, …/cancellation, …/completion."""
     router = APIRouter(prefix="/v1/visits", tags=["visits"])
 
     def task(visit_id: str, customer_id: str, rule: Rule) -> Task[Visit]:
@@ -140,7 +151,7 @@ def routes(ledger: Ledger, desk: Desk) -> APIRouter:
     @router.post(
         "/{visit_id}/decisions",
         response_model=ShownVisit,
-        summary="Agree to a proposed plan, or not",
+        summary="Agree to a proposed plan, reject or return it",
         dependencies=[allowed("visit.approve", rows=True)],
     )
     async def decide_plan(
@@ -150,7 +161,29 @@ def routes(ledger: Ledger, desk: Desk) -> APIRouter:
         who: Annotated[Acting, Depends(acting(desk))],
     ) -> JSONResponse:
         def rule(state: Visit | None, _file: Customer | None, now: datetime) -> Sequence[Said]:
-            return decide(state, who, body.decision == "approve", now, body.reason)
+            return decide(state, who, body.decision, body.cycle, now, body.reason)
+
+        known = await customer_of(ledger, visit_id)
+        return await carry_out(ledger, task(visit_id, known["customer_id"], rule), request, as_visit, status=200)
+
+    @router.post(
+        "/{visit_id}/resubmission",
+        response_model=ShownVisit,
+        summary="Send a returned plan again, corrected",
+        dependencies=[allowed("visit.plan", rows=True)],
+    )
+    async def correct_plan(
+        visit_id: Code,
+        body: CorrectedPlan,
+        request: Annotated[Asked, Depends(asked)],
+        who: Annotated[Acting, Depends(acting(desk))],
+    ) -> JSONResponse:
+        wanted = (body.planned_for, body.staff_id, body.purpose)
+
+        def rule(state: Visit | None, file: Customer | None, now: datetime) -> Sequence[Said]:
+            if body.purpose is not None:
+                unless_erased(file)
+            return ask_again(state, *wanted, who, desk.policies, desk.day(now), now)
 
         known = await customer_of(ledger, visit_id)
         return await carry_out(ledger, task(visit_id, known["customer_id"], rule), request, as_visit, status=200)

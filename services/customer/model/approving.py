@@ -11,7 +11,16 @@ from shared.policy.approvals.acting import Acting
 from shared.policy.approvals.approval import Approval
 from shared.policy.approvals.decided import Decided
 from shared.policy.approvals.deciding import approve, reject, return_to_requester
-from shared.policy.approvals.moves import Completed, Escalated, Lapsed, Rejected, Returned, StepApproved, Withdrawn
+from shared.policy.approvals.moves import (
+    Completed,
+    Escalated,
+    Lapsed,
+    Rejected,
+    Rescheduled,
+    Returned,
+    StepApproved,
+    Withdrawn,
+)
 
 Verdict = Literal["approve", "reject", "return"]
 """Yes; no; or ask whoever asked for a correction (退回)."""
@@ -25,6 +34,7 @@ class Events:
     returned: type[Event]
     decided: type[Event]
     escalated: type[Event]
+    rescheduled: type[Event]
 
 
 def answered(
@@ -60,16 +70,20 @@ def _event(events: Events, about: Mapping[str, Any], one: Decided) -> Event:
     move = one.move
     match move:
         case StepApproved():
-            by = {"step": move.step, "role": move.role, "by": move.signature.by}
-            return events.step_approved.model_validate({**about, **by})
+            signed = {"step": move.step, "role": move.role, **move.signature.model_dump()}
+            return events.step_approved.model_validate({**about, **signed})
         case Returned():
-            by = {"step": move.step, "role": move.role, "by": move.signature.by}
-            return events.returned.model_validate({**about, **by})
+            signed = {"step": move.step, "role": move.role, **move.signature.model_dump()}
+            return events.returned.model_validate({**about, **signed})
         case Completed() | Rejected() | Lapsed():
             return events.decided.model_validate({**about, "outcome": move.outcome})
         case Withdrawn():
             return events.decided.model_validate({**about, "outcome": "withdrawn"})
         case Escalated():
-            return events.escalated.model_validate({**about, "step": move.step, "to": move.to})
+            heard = move.model_dump(include={"step", "to", "people", "level"})
+            return events.escalated.model_validate({**about, **heard})
+        case Rescheduled():
+            moved = move.model_dump(include={"due_before", "due_at", "calendar_version"})
+            return events.rescheduled.model_validate({**about, **moved})
         case _:
             raise ValueError(f"{move.move} is no move of such a request")

@@ -20,7 +20,10 @@ from shared.policy.approvals.asking import submit
 from shared.policy.approvals.asking import withdraw as taken_back
 from shared.policy.approvals.chain import Route
 from shared.policy.approvals.deciding import expire
+from shared.policy.approvals.escalating import Ladder
 from shared.policy.approvals.moves import Request
+from shared.policy.approvals.rescheduling import reschedule as under_calendar
+from shared.policy.calendar.business import Calendar
 from shared.policy.policies import Policies
 
 LEVELS = {
@@ -31,7 +34,13 @@ LEVELS = {
 """List of fields → chain that decides on them, the strictest first."""
 CALLED = {"contact": ("phone", "email"), "name": ("name", "company"), "owner": ("owner_id",)}
 """What a policy calls otherwise than a file does."""
-EVENTS = Events(said.KeyChangeStepApproved, said.KeyChangeReturned, said.KeyChangeDecided, said.KeyChangeEscalated)
+EVENTS = Events(
+    said.KeyChangeStepApproved,
+    said.KeyChangeReturned,
+    said.KeyChangeDecided,
+    said.KeyChangeEscalated,
+    said.KeyChangeRescheduled,
+)
 
 
 class KeyFieldNeedsApproval(Refusal):
@@ -156,12 +165,20 @@ def withdraw(state: Customer, request_id: str, who: Acting, reason: str | None, 
     return told(EVENTS, _about(state, request_id), taken_back(asked.approval, who, now, reason))
 
 
-def lapse(state: Customer | None, request_id: str, now: datetime) -> list[Said]:
+def lapse(state: Customer | None, request_id: str, now: datetime, ladder: Ladder | None = None) -> list[Said]:
     """The passing of a request's deadline; repeatable."""
     asked = None if state is None else state.key_changes.get(request_id)
     if state is None or asked is None:
         return []
-    return told(EVENTS, _about(state, request_id), expire(asked.approval, now))
+    return told(EVENTS, _about(state, request_id), expire(asked.approval, now, ladder))
+
+
+def reschedule(state: Customer | None, request_id: str, calendar: Calendar, now: datetime) -> list[Said]:
+    """The deadline under an edited calendar; repeatable."""
+    asked = None if state is None else state.key_changes.get(request_id)
+    if state is None or asked is None:
+        return []
+    return told(EVENTS, _about(state, request_id), under_calendar(asked.approval, calendar, now))
 
 
 def _route(state: Customer, fields: Mapping[str, Any], policies: Policies, on: date) -> tuple[list[str], Route]:

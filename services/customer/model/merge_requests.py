@@ -17,10 +17,15 @@ from shared.policy.approvals.asking import resubmit as sent_again
 from shared.policy.approvals.asking import submit
 from shared.policy.approvals.asking import withdraw as taken_back
 from shared.policy.approvals.deciding import expire
+from shared.policy.approvals.escalating import Ladder
 from shared.policy.approvals.moves import Request
+from shared.policy.approvals.rescheduling import reschedule as under_calendar
+from shared.policy.calendar.business import Calendar
 from shared.policy.policies import Policies
 
-EVENTS = Events(said.MergeStepApproved, said.MergeReturned, said.MergeDecided, said.MergeEscalated)
+EVENTS = Events(
+    said.MergeStepApproved, said.MergeReturned, said.MergeDecided, said.MergeEscalated, said.MergeRescheduled
+)
 
 
 class MergeUnknown(NotFound):
@@ -104,12 +109,20 @@ def withdraw(survivor: Customer | None, merge_id: str, who: Acting, reason: str 
     return told(EVENTS, _about(ours, merge_id), taken_back(asked.approval, who, now, reason))
 
 
-def lapse(survivor: Customer | None, merge_id: str, now: datetime) -> list[Said]:
+def lapse(survivor: Customer | None, merge_id: str, now: datetime, ladder: Ladder | None = None) -> list[Said]:
     """The passing of a request's deadline; repeatable."""
     asked = None if survivor is None else survivor.merge_requests.get(merge_id)
     if survivor is None or asked is None:
         return []
-    return told(EVENTS, _about(survivor, merge_id), expire(asked.approval, now))
+    return told(EVENTS, _about(survivor, merge_id), expire(asked.approval, now, ladder))
+
+
+def reschedule(survivor: Customer | None, merge_id: str, calendar: Calendar, now: datetime) -> list[Said]:
+    """The deadline under an edited calendar; repeatable."""
+    asked = None if survivor is None else survivor.merge_requests.get(merge_id)
+    if survivor is None or asked is None:
+        return []
+    return told(EVENTS, _about(survivor, merge_id), under_calendar(asked.approval, calendar, now))
 
 
 def _asked(survivor: Customer | None, merge_id: str) -> tuple[Customer, MergeRequest]:

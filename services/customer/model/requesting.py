@@ -17,9 +17,10 @@ from services.customer.model.spending import Spending
 from shared.contracts import spending as said
 from shared.contracts.decision import Invalid, NotFound, Refusal, Said
 from shared.contracts.spending import Kind
-from shared.policy.approvals import asking, deciding
+from shared.policy.approvals import asking, deciding, rescheduling
 from shared.policy.approvals.acting import Acting
 from shared.policy.approvals.decided import Decided
+from shared.policy.approvals.escalating import Ladder
 from shared.policy.approvals.moves import (
     AuthorisedInEmergency,
     Completed,
@@ -27,11 +28,13 @@ from shared.policy.approvals.moves import (
     Lapsed,
     Rejected,
     Request,
+    Rescheduled,
     Returned,
     StepApproved,
     StepHandedOver,
     Withdrawn,
 )
+from shared.policy.calendar.business import Calendar
 from shared.policy.policies import Policies
 
 
@@ -167,9 +170,14 @@ def withdraw(state: Spending | None, who: Acting, now: datetime, reason: str | N
     return _told(known, asking.withdraw(known.approval, who, now, reason))
 
 
-def expire(state: Spending | None, now: datetime) -> list[Said]:
+def expire(state: Spending | None, now: datetime, ladder: Ladder | None = None) -> list[Said]:
     """What the passing of its deadline does; repeatable."""
-    return [] if state is None else _told(state, deciding.expire(state.approval, now))
+    return [] if state is None else _told(state, deciding.expire(state.approval, now, ladder))
+
+
+def reschedule(state: Spending | None, calendar: Calendar, now: datetime) -> list[Said]:
+    """The deadline under an edited calendar; repeatable."""
+    return [] if state is None else _told(state, rescheduling.reschedule(state.approval, calendar, now))
 
 
 def hand_over(state: Spending | None, customer_id: str, now: datetime) -> list[Said]:
@@ -234,7 +242,11 @@ def _event(state: Spending, one: Decided) -> said.RequestEvent:
         case Withdrawn():
             return said.SpendingDecided(**about, outcome="withdrawn", amount=state.amount, currency=state.currency)
         case Escalated():
-            return said.SpendingEscalated(**about, step=move.step, to=move.to)
+            heard = move.model_dump(include={"step", "to", "level"})
+            return said.SpendingEscalated(**about, **heard, people=list(move.people))
+        case Rescheduled():
+            again = move.model_dump(include={"due_before", "due_at", "calendar_version"})
+            return said.SpendingRescheduled(**about, **again)
         case _:
             raise ValueError(f"{move.move} is no decision")
 

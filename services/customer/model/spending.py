@@ -60,8 +60,7 @@ class Spending(State):
     @property
     def timer_at(self) -> datetime | None:
         """When its deadline has something to tell; stored, so that it is found then."""
-        waits = self.approval.status in OPEN and not self.approval.escalated
-        return self.approval.due_at if waits else None
+        return self.approval.alarm_at if self.approval.status in OPEN else None
 
 
 def key_of(customers: list[str], request_id: str) -> str:
@@ -88,6 +87,7 @@ def evolve(state: Spending | None, event: Event, private: Mapping[str, Any]) -> 
             | said.SpendingReturned()
             | said.SpendingDecided()
             | said.SpendingEscalated()
+            | said.SpendingRescheduled()
         ):
             approval = moved(state.approval, MOVE.validate_python(private["move"]))
             return state.model_copy(update={"approval": approval, "because": private.get("reason")})

@@ -1,11 +1,10 @@
-"""Visits and receptions: planned as the supervisor arranges, done with a report (S1-08, S3-06, S3-09)."""
+"""Visits and receptions: what becomes of them, called off or done with a report (S1-08, S3-06, S3-09)."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, ClassVar, Literal
 
-from services.customer.model.approving import Verdict, answered
 from services.customer.model.customer import Customer
 from services.customer.model.files import at_hand, unless_erased
 from services.customer.model.parts import MOVE
@@ -14,17 +13,12 @@ from shared.contracts.decision import Invalid, NotFound, Refusal, Said
 from shared.contracts.envelope import Event
 from shared.contracts.state import State
 from shared.contracts.visits import VisitKind
-from shared.policy.approvals import asking
-from shared.policy.approvals.acting import Acting
 from shared.policy.approvals.approval import Approval
 from shared.policy.approvals.approval import evolve as moved
-from shared.policy.approvals.chain import Route
-from shared.policy.approvals.decided import Decided
-from shared.policy.approvals.moves import Rejected, Request
 from shared.policy.policies import Policies
 
 WORDS = ("purpose", "key_facts", "report")
-Status = Literal["proposed", "rejected", "planned", "cancelled", "done"]
+Status = Literal["proposed", "returned", "rejected", "planned", "cancelled", "done"]
 
 
 class VisitUnknown(NotFound):
@@ -42,9 +36,9 @@ class ReportIncomplete(Invalid):
 
 
 class Visit(State):
-    """One visit or reception; `planned_for` None: nobody had planned it."""
+    """One visit or reception; `planned_for` None: nobody had planned it. `because`: what was said of its plan last."""
 
-    PRIVATE: ClassVar[frozenset[str]] = frozenset(WORDS)
+    PRIVATE: ClassVar[frozenset[str]] = frozenset({*WORDS, "because"})
     visit_id: str
     customer_id: str
     kind: VisitKind
@@ -62,16 +56,7 @@ class Visit(State):
     purpose: str | None = None
     key_facts: str | None = None
     report: str | None = None
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What is planned: who goes, or receives, and when."""
-
-    kind: VisitKind
-    planned_for: datetime
-    staff_id: str
-    purpose: str | None = None
+    because: str | None = None
 
 
 @dataclass(frozen=True)
@@ -109,65 +94,28 @@ def evolve(state: Visit | None, event: Event, private: Mapping[str, Any]) -> Vis
             approval = state.approval
             for move in private["moves"]:
                 approval = moved(approval, MOVE.validate_python(move))
-            agreed = event.outcome == "approved"
-            return state.model_copy(update={"approval": approval, "status": "planned" if agreed else "rejected"})
+            decided = {"status": "planned" if event.outcome == "approved" else "rejected"}
+            return state.model_copy(update={**decided, "approval": approval, "because": private.get("reason")})
+        case said.VisitPlanReturned():
+            returned = {"status": "returned", "because": private.get("reason")}
+            return state.model_copy(update={**returned, "approval": _moved(state, private)})
+        case said.VisitPlanResubmitted():
+            again = event.model_dump(include={"planned_for", "staff_id"})
+            words = {"purpose": private.get("purpose", state.purpose), "because": None}
+            again |= {**words, "approval": _moved(state, private), "status": "proposed"}
+            return state.model_copy(update=again)
         case said.VisitCancelled():
             return state.model_copy(update={"status": "cancelled"})
         case _:
             raise ValueError(f"{event.TYPE} is not an event of a visit")
 
 
-def plan(
-    visit_id: str,
-    wanted: Plan,
-    customer_id: str,
-    file: Customer | None,
-    who: Acting,
-    policies: Policies,
-    on: date,
-    now: datetime,
-) -> list[Said]:
-    """Plan it; in force at once where the planner has the role of visit.plan.by, else that role has to agree (S3-09).
-
-    Raises CustomerUnknown, CustomerErased, LimitUnset.
-    """
-    customer = at_hand(customer_id, file)
-    planners = policies.value("visit.plan.by", on)
-    private: dict[str, Any] = {} if wanted.purpose is None else {"purpose": wanted.purpose}
-    agreed = planners.value in who.roles
-    if not agreed:
-        route = Route(steps=(planners.value,), versions=(planners.version,))
-        request = Request(approval_id=visit_id, kind="visit", requester=who.person)
-        (decided,) = asking.submit(None, request, route, policies.calendar(on), now)
-        private["move"] = decided.move.model_dump(mode="json")
-    event = said.VisitPlanned(
-        visit_id=visit_id,
-        customer_id=customer.customer_id,
-        kind=wanted.kind,
-        planned_for=wanted.planned_for,
-        staff_id=wanted.staff_id,
-        planned_by=who.person,
-        waiting_for=None if agreed else planners.value,
-        dims=customer.dims_now("manyi", {}, None),
-    )
-    return [Said(event, now, private, policy_version=planners.version)]
-
-
-def decide(state: Visit | None, who: Acting, agreed: bool, now: datetime, reason: str | None) -> list[Said]:
-    """Agree to a proposed plan, or not. Raises VisitUnknown, VisitNotOpen and what the approval rules raise."""
-    known = existing(state)
-    if known.approval is None:
-        raise VisitNotOpen(f"this {known.kind} is {known.status}; it waits for nobody's decision")
-    verdict: Verdict = "approve" if agreed else "reject"
-    return [_decision(known, who, answered(known.approval, who, verdict, (0, known.approval.cycle), now, reason))]
-
-
 def cancel(state: Visit | None, now: datetime, reason: str) -> list[Said]:
     """Call it off. Raises VisitUnknown, VisitNotOpen."""
     known = existing(state)
-    if known.status not in ("proposed", "planned"):
+    if known.status not in ("proposed", "returned", "planned"):
         raise VisitNotOpen(f"this {known.kind} is {known.status}; there is nothing to call off")
-    return [Said(said.VisitCancelled(**_about(known)), now, {"reason": reason})]
+    return [Said(said.VisitCancelled(**about(known)), now, {"reason": reason})]
 
 
 def complete(state: Visit | None, told: Report, file: Customer | None, policies: Policies, on: date) -> list[Said]:
@@ -175,7 +123,7 @@ def complete(state: Visit | None, told: Report, file: Customer | None, policies:
     known = existing(state)
     if known.status != "planned":
         raise VisitNotOpen(f"this {known.kind} is {known.status}; what nobody planned is recorded as unplanned")
-    return [_completed(_about(known), known.planned_for, known.staff_id, told, file, policies, on)]
+    return [_completed(about(known), known.planned_for, known.staff_id, told, file, policies, on)]
 
 
 def record(
@@ -200,6 +148,10 @@ def existing(state: Visit | None) -> Visit:
     if state is None:
         raise VisitUnknown("there is no such visit; list them first")
     return state
+
+
+def _moved(state: Visit, private: Mapping[str, Any]) -> Approval:
+    return moved(state.approval, MOVE.validate_python(private["move"]))
 
 
 def _completed(
@@ -235,13 +187,6 @@ def _completed(
     return Said(event, told.at, words, policy_version=version)
 
 
-def _decision(state: Visit, who: Acting, decided: list[Decided]) -> Said:
-    outcome = "rejected" if any(isinstance(one.move, Rejected) for one in decided) else "approved"
-    event = said.VisitPlanDecided.model_validate({**_about(state), "outcome": outcome, "by": who.person})
-    first = decided[0]
-    private = {**first.private, "moves": [one.move.model_dump(mode="json") for one in decided]}
-    return Said(event, first.time, private, policy_version=first.policy_version)
-
-
-def _about(state: Visit) -> dict[str, Any]:
+def about(state: Visit) -> dict[str, Any]:
+    """What every event of a visit says."""
     return state.model_dump(include={"visit_id", "customer_id", "kind", "dims"})

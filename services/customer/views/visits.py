@@ -20,13 +20,22 @@ from shared.policy.permission import masking
 from shared.policy.permission.masking import masked
 
 STORED = Aggregate("visits", Visit, visits.evolve, lambda state: state.customer_id, owner=lambda state: state.staff_id)
-VISIT_MASKS = {**MASKS, "purpose": masking.hidden, "keyFacts": masking.hidden, "report": masking.hidden}
+VISIT_MASKS = {
+    **MASKS,
+    "purpose": masking.hidden,
+    "keyFacts": masking.hidden,
+    "report": masking.hidden,
+    "because": masking.hidden,
+}
 Day = Annotated[date, Field(ge=date(1970, 1, 1), le=date(9000, 1, 1))]
 Reading = Annotated[Permit, allowed("visit.read", rows=True)]
 
 
 class ShownVisit(Shown):
-    """A visit as it stands: proposed, rejected, planned, cancelled or done."""
+    """A visit as it stands: proposed, returned, rejected, planned, cancelled or done.
+
+    `cycle` counts how often its plan was asked for; `because` is what was said of the plan last.
+    """
 
     visit_id: str
     customer_id: str
@@ -36,6 +45,8 @@ class ShownVisit(Shown):
     planned_for: Moment | None = None
     planned_by: str | None = None
     purpose: str | None = None
+    cycle: int | None = None
+    because: str | None = None
     at: Moment | None = None
     contact_id: str | None = None
     outcome: str | None = None
@@ -66,7 +77,9 @@ class PlanKept(Shown):
 
 def as_visit(loaded: Loaded[Visit]) -> dict[str, Any]:
     """One visit as JSON."""
-    shown = ShownVisit.model_validate(existing(loaded.state).model_dump(exclude={"approval", "dims"}))
+    state = existing(loaded.state)
+    cycle = None if state.approval is None else state.approval.cycle
+    shown = ShownVisit.model_validate({**state.model_dump(exclude={"approval", "dims"}), "cycle": cycle})
     return shown.model_dump(mode="json", by_alias=True, exclude_none=True)
 
 

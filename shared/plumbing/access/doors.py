@@ -78,6 +78,7 @@ async def gate(request: Request) -> None:
             raise Problem(403, "undeclared", "Closed", detail)
         return
     permit = request.state.permit = await guard.permit(who, door.action, door.topic, request.state.correlation)
+    request.state.caller = permit.caller
     permit.enter()
     if not door.rows:
         permit.whole()

@@ -1,5 +1,9 @@
 """What decides about the requests of one process: whose tokens count, the roles table, the teams."""
 
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from datetime import datetime
+
 import yaml
 
 from shared.plumbing.access.grants import GrantBook
@@ -12,6 +16,7 @@ from shared.plumbing.identity import Identity
 from shared.plumbing.problems import Problem
 from shared.plumbing.settings import Settings
 from shared.plumbing.telemetry import logger
+from shared.policy.approvals.acting import Substitution
 from shared.policy.permission.decision import Caller, Question
 from shared.policy.permission.organisation import Organisation
 from shared.policy.permission.table import Roles
@@ -19,6 +24,8 @@ from shared.policy.shelf import read_roles
 
 LOCAL = Caller("local", unrestricted=True)
 """Everybody who reaches a process without authentication; such a one listens on the loopback interface (app.py)."""
+StandingIn = Callable[[str, datetime], Awaitable[tuple[Substitution, ...]]]
+"""Whose roles somebody takes over at an instant."""
 log = logger("access")
 
 
@@ -43,6 +50,7 @@ class Guard:
         clock: Clock,
         grants: GrantBook | None,
         audit: Audit | None,
+        standing_in: StandingIn | None = None,
     ):
         self._service = service
         self._roles = roles
@@ -51,6 +59,7 @@ class Guard:
         self._clock = clock
         self._grants = grants
         self._audit = audit
+        self._standing_in = standing_in
 
     async def identify(self, authorization: str | None) -> Caller:
         """Who the Authorization header speaks for. Raises Unauthenticated, Problem 503 while it cannot be checked."""
@@ -74,18 +83,27 @@ class Guard:
         """What this caller may do with this action now."""
         now = self._clock.now()
         table = self._roles.in_force(now.date())
+        declared = table.actions.get(action)
+        if self._standing_in is not None and declared is not None and declared.kind == "approve":
+            who = replace(who, standing_in=await self._standing_in(who.subject, now))
         granted = any("granted" in right.scope for right in table.rights(who.roles, action))
         grants = await self._grants.held(who.subject, now) if granted and self._grants is not None else ()
         question = Question(table, self._organisation, who, action, now, f"{self._service}-{topic}", grants)
         return Permit(question, correlation, self._audit)
 
 
-def guard_for(service: str, settings: Settings, grants: GrantBook | None, audit: Audit | None) -> Guard:
+def guard_for(
+    service: str,
+    settings: Settings,
+    grants: GrantBook | None,
+    audit: Audit | None,
+    standing_in: StandingIn | None = None,
+) -> Guard:
     """Everything that decides about requests. Raises PackUnsound for unsound roles, ValidationError for teams."""
     organisation = Organisation()
     if settings.teams_file is not None:
         organisation = Organisation.model_validate(yaml.safe_load(settings.teams_file.read_text()))
-    return Guard(service, read_roles(), organisation, _tokens(settings), SystemClock(), grants, audit)
+    return Guard(service, read_roles(), organisation, _tokens(settings), SystemClock(), grants, audit, standing_in)
 
 
 def _tokens(settings: Settings) -> Tokens | None:

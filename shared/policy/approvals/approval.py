@@ -1,6 +1,8 @@
 """The state of one approval, and how each move changes it: the state is the fold of the moves."""
 
-from typing import Literal
+from typing import Any, Literal
+
+from pydantic import model_validator
 
 from shared.contracts.envelope import Code, Moment
 from shared.policy.approvals.chain import Route
@@ -13,6 +15,7 @@ from shared.policy.approvals.moves import (
     Move,
     Rejected,
     Request,
+    Rescheduled,
     Resubmitted,
     Returned,
     Signature,
@@ -38,7 +41,10 @@ OPEN: frozenset[str] = frozenset({"pending", "pending_ratification"})
 
 
 class Approval(Frozen):
-    """`step` counts from 0 and is the one waiting; `cycle` from 1, one more with each correction."""
+    """`step` counts from 0 and is the one waiting; `cycle` from 1, one more with each correction.
+
+    `alarm_at` is when the deadline, or the next level of those who hear that it passed, has something to tell.
+    """
 
     request: Request
     route: Route
@@ -51,12 +57,28 @@ class Approval(Frozen):
     signatures: tuple[Signature, ...] = ()
     handed_over: tuple[StepHandedOver, ...] = ()
     authorised_by: Code | None = None
-    escalated: bool = False
+    levels_told: int = 0
+    alarm_at: Moment | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _of_one_level(cls, stored: Any) -> Any:
+        """What was stored when one role alone was told knows whether it was; the rest follows from its deadline."""
+        if not isinstance(stored, dict) or "escalated" not in stored:
+            return stored
+        told = stored["escalated"]
+        kept = {name: one for name, one in stored.items() if name != "escalated"}
+        return {**kept, "levels_told": int(told), "alarm_at": None if told else stored.get("due_at")}
 
     @property
     def waiting_for(self) -> str | None:
         """The role that decides the waiting step; None while none waits."""
         return self.route.steps[self.step] if self.status in OPEN else None
+
+    @property
+    def escalated(self) -> bool:
+        """Whether anybody has heard that the deadline passed."""
+        return self.levels_told > 0
 
     @property
     def used(self) -> frozenset[str]:
@@ -85,7 +107,10 @@ def evolve(state: Approval | None, move: Move) -> Approval:
         case Withdrawn():
             return state.model_copy(update={"status": "withdrawn"})
         case Escalated():
-            return state.model_copy(update={"escalated": True})
+            return state.model_copy(update={"levels_told": move.level, "alarm_at": move.next_at})
+        case Rescheduled():
+            at = {"due_at": move.due_at, "alarm_at": move.due_at, "calendar_version": move.calendar_version}
+            return state.model_copy(update=at)
         case Resubmitted():
             again = _begun(Submitted(**move.model_dump(exclude={"move"})))
             return again.model_copy(update={"cycle": state.cycle + 1})
@@ -99,6 +124,7 @@ def _begun(move: Submitted | AuthorisedInEmergency) -> Approval:
         status="pending_ratification" if emergency else "pending",
         submitted_at=move.at,
         due_at=move.due_at,
+        alarm_at=move.due_at,
         calendar_version=move.calendar_version,
         authorised_by=move.by if isinstance(move, AuthorisedInEmergency) else None,
     )

@@ -78,7 +78,8 @@ class Chain(Declared):
 class Route(BaseModel):
     """The steps one request takes, resolved and frozen at its submission.
 
-    `within` is the deadline of the whole route, `ratify_within` that of the record after an emergency; `versions`
+    `within` is the deadline of the whole route, `ratify_within` that of the record after an emergency; `escalate_every`
+    lies between two levels of those who hear that it passed, up to `escalate_to`; `versions`
     are the policy versions that decided the route and its limits.
     """
 
@@ -88,6 +89,7 @@ class Route(BaseModel):
     within: Span | None = None
     on_expiry: OnExpiry | None = None
     escalate_to: Role | None = None
+    escalate_every: Span | None = None
     same_approver_twice: bool = False
     hand_over: bool = True
     emergency_by: tuple[Role, ...] = ()

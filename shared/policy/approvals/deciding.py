@@ -9,9 +9,9 @@ from shared.policy.approvals import refusals
 from shared.policy.approvals.acting import Acting, holds_step, signature, waiting_step
 from shared.policy.approvals.approval import OPEN, Approval
 from shared.policy.approvals.decided import Decided, decided, existing, written
+from shared.policy.approvals.escalating import Ladder, levels
 from shared.policy.approvals.moves import (
     Completed,
-    Escalated,
     Lapsed,
     Move,
     Rejected,
@@ -77,14 +77,19 @@ def hand_over(
     return decided(open_, [move], written(reason))
 
 
-def expire(state: Approval | None, now: datetime) -> list[Decided]:
-    """What the passing of the deadline does: escalate once, lapse, or make an emergency a violation. Repeatable."""
+def expire(state: Approval | None, now: datetime, ladder: Ladder | None = None) -> list[Decided]:
+    """What the passing of the deadline does: escalate, lapse, or make an emergency a violation. Repeatable.
+
+    With a ladder every level whose time has come is told, the people who hold it included; without, the last role.
+    """
     if state is None or state.status not in OPEN or state.due_at is None or now < state.due_at:
         return []
     if state.status == "pending_ratification":
         return decided(state, [Lapsed(at=now, step=state.step, outcome="violation")], None)
     if state.route.on_expiry == "lapse":
         return decided(state, [Lapsed(at=now, step=state.step, outcome="lapsed")], None)
-    if state.escalated or state.route.escalate_to is None:
+    last = state.route.escalate_to
+    if last is None:
         return []
-    return decided(state, [Escalated(at=now, step=state.step, to=state.route.escalate_to)], None)
+    moves = list[Move](levels(state, now, last, ladder))
+    return decided(state, moves, None) if moves else []

@@ -129,12 +129,28 @@ class Withdrawn(Frozen):
 
 
 class Escalated(Frozen):
-    """The deadline passed; `to` hears of it, and the same people still have to decide."""
+    """The deadline passed; the holders of `to` hear of it, and the same people still have to decide.
+
+    `level` counts from 1; at `next_at` the next level hears of it.
+    """
 
     move: Literal["escalated"] = "escalated"
     at: Moment
     step: int
     to: Code
+    people: tuple[Code, ...] = ()
+    level: int = 1
+    next_at: Moment | None = None
+
+
+class Rescheduled(Frozen):
+    """The business calendar was edited: the deadline is counted anew from where it began, and may be the same."""
+
+    move: Literal["rescheduled"] = "rescheduled"
+    at: Moment
+    due_before: Moment
+    due_at: Moment
+    calendar_version: str
 
 
 class Lapsed(Frozen):
@@ -157,5 +173,6 @@ Move = (
     | Resubmitted
     | Withdrawn
     | Escalated
+    | Rescheduled
     | Lapsed
 )

@@ -145,10 +145,7 @@ def _day_line(day: Day, number: int) -> Line:
 def add_calendar_time(calendar: Calendar, start: datetime | date, span: Span, day_end: DayEnd = "midnight") -> Due:
     """Days, months or years after the day of `start`; a last day off gives way to the next day worked."""
     first = calendar.local_day(start) if isinstance(start, datetime) else start
-    if span.unit == "calendar_days":
-        last = first + timedelta(days=span.amount)
-    else:
-        last = months_later(first, span.amount * (12 if span.unit == "years" else 1))
+    last = first + timedelta(days=span.amount) if span.unit == "calendar_days" else months_later(first, span.months)
     unit = UNITS[span.unit]
     lines = [
         start_line(calendar, start, span, day_counted=False),

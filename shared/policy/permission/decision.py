@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
+from shared.policy.approvals.acting import Substitution
 from shared.policy.permission.organisation import Organisation
 from shared.policy.permission.table import AUDITOR, Fields, Right, Version, more
 
@@ -24,6 +25,8 @@ class Caller:
     teams: frozenset[str] = frozenset()
     topics: frozenset[str] = frozenset()
     unrestricted: bool = False
+    standing_in: tuple[Substitution, ...] = ()
+    """Whose roles the caller takes over now (代理); they count where something is approved, nowhere else."""
 
     @property
     def actor(self) -> str:
@@ -143,7 +146,10 @@ class Question:
         return Reach(everything=True) if self.caller.unrestricted else self._reach(self._rights())
 
     def _rights(self) -> list[Right]:
-        return self.table.rights(self.caller.roles, self.action)
+        roles = self.caller.roles
+        if self.table.actions[self.action].kind == "approve":
+            roles |= {one.role for one in self.caller.standing_in}
+        return self.table.rights(roles, self.action)
 
     def _reach(self, rights: Iterable[Right]) -> Reach:
         scopes = frozenset().union(*(right.scope for right in rights))

@@ -18,6 +18,7 @@ Kind = Literal["read", "write", "approve"]
 ActionName = Annotated[str, Field(pattern=r"^[a-z_]+(\.[a-z_]+)+$", max_length=60)]
 RoleName = Annotated[str, Field(pattern=r"^[a-z][a-z_]*$", max_length=60)]
 AUDITOR = "auditor"
+SYSTEM = "system"
 
 
 class Declared(BaseModel):
@@ -54,6 +55,8 @@ class Version(Declared):
     version: Annotated[str, Field(min_length=1, max_length=60)]
     effective_from: date
     longest_grant_days: Annotated[int, Field(ge=1, le=366)]
+    base: RoleName | None = None
+    """The role of everybody who holds any other, but service accounts (S1-01)."""
     actions: dict[ActionName, Action]
     roles: dict[RoleName, dict[ActionName, Right]]
 
@@ -67,13 +70,18 @@ class Version(Declared):
             ]
             if masks:
                 raise ValueError(f"{role} cannot write what is hidden from it: {', '.join(masks)}")
+        if self.base is not None and self.base not in self.roles:
+            raise ValueError(f"the base role {self.base} is not among the roles")
         if writes := sorted(name for name in self.roles.get(AUDITOR, {}) if self.actions[name].kind != "read"):
             raise ValueError(f"an auditor never writes: {', '.join(writes)}")
         return self
 
     def rights(self, roles: frozenset[str], action: str) -> list[Right]:
         """What these roles give together."""
-        held = [self.roles[role] for role in sorted(roles) if role in self.roles]
+        known = {role for role in roles if role in self.roles}
+        if self.base is not None and known and SYSTEM not in known:
+            known.add(self.base)
+        held = [self.roles[role] for role in sorted(known)]
         return [rights[action] for rights in held if action in rights]
 
     def grantable(self, action: str) -> bool:

@@ -1,0 +1,71 @@
+"""The business calendar was edited: open requests are due by it, with an event that says before and after (Q1)."""
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any
+
+from services.customer.desk import STORED, Desk
+from services.customer.drawing import STORED as SPENDINGS
+from services.customer.model import key_changes, merge_requests, requesting
+from services.customer.model.customer import Customer
+from services.customer.model.spending import Spending
+from shared.contracts.decision import Said, Scene
+from shared.plumbing.journal import Ledger, Task
+from shared.plumbing.telemetry import logger
+from shared.plumbing.timers import fire
+from shared.policy.approvals.approval import OPEN
+from shared.policy.calendar.business import Calendar
+from shared.policy.policies import LimitUnset
+
+AT_ONCE = 200
+CALENDAR_EVERY_S = 60.0
+Rule = Callable[[Customer | None, str, Calendar, datetime], list[Said]]
+RULES: Mapping[str, Rule] = {"key_changes": key_changes.reschedule, "merge_requests": merge_requests.reschedule}
+"""Part of a file → the rule that counts the deadline of one of its requests anew."""
+log = logger("calendar")
+
+
+class Rescheduling:
+    """A chore, repeatable at any time: what was counted by another calendar is counted by today's."""
+
+    def __init__(self, ledger: Ledger, desk: Desk) -> None:
+        self._ledger = ledger
+        self._desk = desk
+
+    async def step(self) -> int:
+        """Answers how many requests were looked at; none while no pack declares a calendar."""
+        try:
+            calendar = self._desk.policies.calendar(self._desk.today())
+        except LimitUnset as unset:
+            log.warning("open deadlines stay as they are", reason=str(unset))
+            return 0
+        return await self._look(calendar)
+
+    async def _look(self, calendar: Calendar) -> int:
+        found = await self._counted_otherwise(SPENDINGS.collection, calendar)
+        await fire(self._ledger, [[_spending(one["_id"], calendar)] for one in found])
+        looked_at = len(found)
+        for part, rule in RULES.items():
+            found = await self._counted_otherwise(part, calendar)
+            await fire(self._ledger, [[_request(part, one["owner"], one["_id"], rule, calendar)] for one in found])
+            looked_at += len(found)
+        return looked_at
+
+    async def _counted_otherwise(self, collection: str, calendar: Calendar) -> list[dict[str, Any]]:
+        ahead = {"approval.status": {"$in": sorted(OPEN)}, "approval.due_at": {"$gt": self._ledger.clock.now()}}
+        query = {**ahead, "approval.calendar_version": {"$ne": calendar.version}}
+        return await self._ledger.database[collection].find(query, {"owner": 1}).limit(AT_ONCE).to_list()
+
+
+def _spending(request_id: str, calendar: Calendar) -> Task[Spending]:
+    def rule(state: Spending | None, scene: Scene) -> list[Said]:
+        return requesting.reschedule(state, calendar, scene.now)
+
+    return Task(SPENDINGS, request_id, rule)
+
+
+def _request(part: str, customer_id: str, request_id: str, rule: Rule, calendar: Calendar) -> Task[Customer]:
+    def reschedule(state: Customer | None, scene: Scene) -> list[Said]:
+        return rule(state, request_id, calendar, scene.now)
+
+    return Task(STORED, customer_id, reschedule, {part: frozenset({request_id})}, follow=False)

@@ -1,0 +1,62 @@
+"""An edited business calendar: open requests are due by it, and an event says before and after."""
+
+import json
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from services.customer.commands.follow_calendar import Rescheduling
+from services.customer.main import build
+from shared.contracts.envelope import parse_moment
+from tests.support.customers import wang
+from tests.support.limits import GIFTS, limits
+from tests.support.nights import night
+from tests.support.service import running, settings_for
+from tests.support.stack import Namespace, RealStack
+
+pytestmark = pytest.mark.stack
+HOURS = "              hours: [09:00-12:00, 13:30-18:00]\n"
+
+
+@pytest.mark.policy("S0-31", "S2-19")
+async def test_open_requests_follow_an_edited_calendar_and_decided_ones_do_not(
+    stack: RealStack, namespace: Namespace, tmp_path: Path
+) -> None:
+    packs = limits(tmp_path, GIFTS)
+    settings = settings_for(stack, namespace, tmp_path, **packs)
+    clerk = {"X-Manyi-Person": "staff-1"}
+    async with running(build, settings) as customer:
+        file = (await customer.client.post("/v1/customers", json=wang())).json()
+        place = f"/v1/customers/{file['customerId']}/key-changes"
+        change = (await customer.client.post(place, json={"phone": "13900139000"}, headers=clerk)).json()
+        bought, taken_back = [
+            (await customer.client.post("/v1/procurements", json={"amount": 900_000}, headers=clerk)).json()
+            for _ in range(2)
+        ]
+        withdrawal = f"/v1/procurements/{taken_back['requestId']}/withdrawal"
+        assert (await customer.client.post(withdrawal, json={}, headers=clerk)).status_code == 200
+
+    due = {one["requestId"]: parse_moment(one["dueAt"]) for one in (bought, change)}
+    first = (min(due.values()) - timedelta(days=1)).date()
+    closed = f"{{first: {first}, last: {first + timedelta(days=10)}, zh: 停工, en: closed}}"
+    pack = packs["policy_packs"] / "s0-enterprise.yaml"
+    text = pack.read_text(encoding="utf-8")
+    assert HOURS in text
+    pack.write_text(text.replace(HOURS, f"{HOURS}              closed: [{closed}]\n", 1), encoding="utf-8")
+
+    async with night(settings) as edited:
+        chore = Rescheduling(edited.ledger, edited.desk)
+        assert [await chore.step() for _ in range(2)] == [2, 0]
+        query = {"type": {"$regex": "rescheduled"}}
+        told = {
+            json.loads(one["event"])["data"]["requestId"]: json.loads(one["event"])["data"]
+            for one in await edited.ledger.database["journal"].find(query).to_list()
+        }
+        assert set(told) == set(due)
+        for request_id, one in told.items():
+            assert parse_moment(one["dueBefore"]) == due[request_id]
+            assert parse_moment(one["dueAt"]) > due[request_id]
+        for collection in ("spendings", "key_changes"):
+            for one in await edited.ledger.database[collection].find({"_id": {"$in": list(due)}}).to_list():
+                assert one["approval"]["due_at"] == parse_moment(told[one["_id"]]["dueAt"])

@@ -1,0 +1,99 @@
+"""Rules of promotions: the director nominates, HR decides, and the post follows from the last yes."""
+
+from collections.abc import Sequence
+from datetime import UTC, date, datetime, timedelta
+
+import pytest
+
+from services.customer.model import staff
+from services.customer.model.posts import PostHeldAlready, PostImpossible, PostToOneself, PostUnknown, take_post
+from services.customer.model.promotions import NotYoursToNominate, PromotionUnknown, decide, nominate
+from services.customer.model.staff import Staff, StaffUnknown
+from shared.contracts import staff as said
+from shared.contracts.decision import Said
+from shared.policy.approvals import refusals
+from shared.policy.approvals.acting import Acting
+from shared.policy.chart import Holder
+from shared.policy.shelf import read_policies
+
+ON = date(2026, 10, 9)
+NOW = datetime(2026, 10, 9, 2, tzinfo=UTC)
+CRM, DATA = "customer_relations", "customer_data_team"
+S0 = read_policies(["s0-enterprise"])
+DIRECTOR = Acting(person="head", roles=frozenset({"director"}))
+HR = Acting(person="hr-1", roles=frozenset({"hr"}))
+TO_MANAGER = ("manager", CRM, "p1")
+
+
+def after(state: Staff | None, told: Sequence[Said]) -> Staff:
+    for one in told:
+        state = staff.evolve(state, one.event, one.private)
+    assert state is not None
+    return state
+
+
+def lead() -> Staff:
+    since = NOW - timedelta(days=400)
+    wanted = Holder("wang", "group_leader", DATA)
+    return after(None, take_post(None, "p1", wanted, since, "hr-1", S0, ON, NOW))
+
+
+def nominated(
+    post: tuple[str, str, str | None] = TO_MANAGER, who: Acting = DIRECTOR, state: Staff | None = None
+) -> list[Said]:
+    return nominate(lead() if state is None else state, "n1", post, "业绩突出", who, S0, ON, NOW)
+
+
+@pytest.mark.policy("S0-19")
+def test_the_director_nominates_hr_agrees_and_the_post_is_held_instead_of_the_one_before() -> None:
+    told = nominated()
+    assert isinstance(told[0].event, said.PromotionNominated)
+    assert told[0].event.steps == ["hr"]
+    assert "业绩突出" not in told[0].event.model_dump_json()
+    state = after(lead(), told)
+    assert [one.role for one in state.posts.values()] == ["group_leader"], "not before HR agrees"
+    with pytest.raises(refusals.NotYourStep):
+        decide(state, "n1", Acting(person="chief", roles=frozenset({"coo"})), "approve", (0, 1), None, S0, ON, NOW)
+    both = Acting(person="head", roles=frozenset({"hr"}))
+    with pytest.raises(refusals.RequesterCannotApprove):
+        decide(state, "n1", both, "approve", (0, 1), None, S0, ON, NOW)
+    agreed = decide(state, "n1", HR, "approve", (0, 1), None, S0, ON, NOW)
+    assert [type(one.event).__name__ for one in agreed] == [
+        "PromotionStepApproved",
+        "PromotionDecided",
+        "PostTaken",
+        "PostLeft",
+    ]
+    state = after(state, agreed)
+    assert [(one.role, one.unit, one.since) for one in state.posts.values()] == [("manager", CRM, NOW)]
+    with pytest.raises(refusals.ApprovalNotOpen):
+        decide(state, "n1", HR, "approve", (0, 1), None, S0, ON, NOW)
+
+
+@pytest.mark.policy("S0-19")
+def test_a_no_has_its_reason_and_changes_nothing_and_nobody_is_promoted_by_himself() -> None:
+    state = after(lead(), nominated())
+    with pytest.raises(refusals.ReasonMissing):
+        decide(state, "n1", HR, "reject", (0, 1), None, S0, ON, NOW)
+    refused = after(state, decide(state, "n1", HR, "reject", (0, 1), "编制已满", S0, ON, NOW))
+    assert (list(refused.posts), refused.promotions["n1"].approval.status) == (["p1"], "rejected")
+    own = Acting(person="wang", roles=frozenset({"hr"}))
+    with pytest.raises(PostToOneself):
+        decide(state, "n1", own, "approve", (0, 1), None, S0, ON, NOW)
+    with pytest.raises(PostToOneself):
+        nominated(who=Acting(person="wang", roles=frozenset({"director"})))
+    with pytest.raises(PromotionUnknown):
+        decide(state, "n2", HR, "approve", (0, 1), None, S0, ON, NOW)
+
+
+def test_whoever_nominates_names_a_post_that_can_be_held_and_one_that_is() -> None:
+    with pytest.raises(NotYoursToNominate, match="director"):
+        nominated(who=HR)
+    with pytest.raises(PostImpossible):
+        nominated(("emperor", CRM, None))
+    with pytest.raises(PostHeldAlready):
+        nominated(("group_leader", DATA, None))
+    with pytest.raises(PostUnknown):
+        nominated(("manager", CRM, "p9"))
+    with pytest.raises(StaffUnknown):
+        nominate(None, "n1", TO_MANAGER, "x", DIRECTOR, S0, ON, NOW)
