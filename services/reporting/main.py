@@ -33,6 +33,7 @@ from shared.plumbing.store_mongo import MongoStore
 
 LOOK_AT_LOGS_EVERY_S = 2.0
 DROP_RETIRED_EVERY_S = 60.0
+POST_EVERY_S = 0.1
 
 
 def build(settings: Settings, counted: Sequence[Definition] | None = None) -> Service:
@@ -41,7 +42,7 @@ def build(settings: Settings, counted: Sequence[Definition] | None = None) -> Se
     database = client[f"{settings.database_prefix}reporting"]
     seal = ServiceSeal(settings)
     topics = topics_of(settings)
-    countings, hearings, stores, recounts, sweeps = {}, [], [], [], []
+    countings, hearings, stores, recounts, sweeps, postings = {}, [], [], [], [], []
     prepare = [functools.partial(prepare_quarantine, database)]
     for definition in counted or definitions():
         catalogue = catalogue_of(definition)
@@ -59,6 +60,7 @@ def build(settings: Settings, counted: Sequence[Definition] | None = None) -> Se
         hearing = Hearing(f"reporting-{definition.set_name}", topics, committer, committer.begins, PORTION)
         committer.ask_bounds_of(hearing.bounds)
         hearings.append(hearing)
+        postings.append(committer.post)
         stores.append(store)
         recounts.append(Recount(counter, open_store(), clock))
         prepare.append(functools.partial(store.prepare, shelves_of(catalogue)))
@@ -124,6 +126,7 @@ def build(settings: Settings, counted: Sequence[Definition] | None = None) -> Se
         prepare=[audit.prepare, *prepare],
         standing=Standing(database, settings.kafka, topics, counted=[store.cursors for store in stores]),
         chores=[
+            *((POST_EVERY_S, post) for post in postings),
             (LOOK_AT_LOGS_EVERY_S, look_at_logs),
             (LOOK_AT_KEYS_EVERY_S, seal.look_again),
             (DROP_RETIRED_EVERY_S, drop_retired),

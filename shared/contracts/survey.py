@@ -67,8 +67,12 @@ def answer_of(question: Any, factor: Any, metric: Any, value: Any, low: Any, hig
     return Answer(question=question, factor=factor, metric=metric, value=value, scale=(low, high))
 
 
+def _all_known(told: object) -> object:
+    """Answers that were read before, or what is told: most repeat one of a few hundred, and are checked once."""
+    return [_known(answer) for answer in told] if isinstance(told, list) else told
+
+
 def _known(told: object) -> object:
-    """An answer that was read before, or what is told."""
     if isinstance(told, Answer):
         return told
     try:
@@ -90,7 +94,7 @@ class SurveyResponded(Event):
     contact_id: Code | None = None
     product_line: Code | None = None
     mode: Code = "web"
-    answers: list[Annotated[Answer, BeforeValidator(_known)]]
+    answers: Annotated[list[Answer], BeforeValidator(_all_known)]
     scoring: Scoring = "ratio_to_max"
     index: int | None = None
     nps: int | None = None

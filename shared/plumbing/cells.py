@@ -12,7 +12,7 @@ later days of its month and in the later months.
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TypeAlias
+from typing import TypeAlias, TypeVar
 
 import orjson
 
@@ -100,7 +100,10 @@ def dated_keys(projection: str, key: CellKey, shard: str, day: str) -> tuple[str
     return f"{before}{day}{after}", f"{before}M{day[:7]}{after}"
 
 
-def merge(into: dict[str, Sums], key: str, sums: Sums) -> None:
+Key = TypeVar("Key")
+
+
+def merge(into: dict[Key, Sums], key: Key, sums: Sums) -> None:
     """Add `sums` to those of `key`."""
     known = into.get(key)
     if known is None:

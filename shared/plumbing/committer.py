@@ -25,7 +25,7 @@ from shared.plumbing.logs import check_cursor
 from shared.plumbing.pile import Pile
 from shared.plumbing.plan import Outcome, Plan
 from shared.plumbing.slips import USUAL, Rules, posted
-from shared.plumbing.store import Cursor, CursorMoved, Interrupted, Move, Page, Store
+from shared.plumbing.store import Cursor, CursorMoved, Interrupted, Move, Page, Store, Writes
 from shared.plumbing.store_documents import place_name
 from shared.plumbing.streak import Streak
 from shared.plumbing.telemetry import COUNTED, QUARANTINED, logger
@@ -91,6 +91,8 @@ class BatchCommitter:
         self._slice_records = slice_records
         self._cursors: dict[TopicPartition, Cursor] = {}
         self._pile = Pile(rules)
+        self._cells = asyncio.Lock()
+        """Held by whoever changes cells: two transactions of ours over the same ones would only abort one another."""
         self._rewound: dict[TopicPartition, int] = {}
         self._generation = 0
 
@@ -131,6 +133,30 @@ class BatchCommitter:
                 self.forget()
                 raise
         raise AssertionError("unreachable")
+
+    async def post(self) -> None:
+        """Post the slips that stand, once they are ripe, beside the batches that come; to be run now and then.
+
+        Raises database errors.
+        """
+        async with self._cells:
+            slips = self._pile.ripe
+            if not slips:
+                return
+            to_post = partial(posted, [slip.added for slip in slips], slips[-1].shard)
+            live, dated = await self._beside(self._pile.records, to_post)
+            writes = Writes(live=live, dated=dated, posted=slips)
+            point("committer.post")
+            try:
+                await self._store.post(writes)
+            except BaseException as trouble:
+                self.forget()  # the next claim tells which of them stand
+                if not isinstance(trouble, Interrupted):
+                    raise
+                log.info("posting interrupted, claiming again", trouble=str(trouble))
+            else:
+                point("committer.posted")
+                self._pile.settle(writes)
 
     async def _take(self, batch: Batch) -> dict[TopicPartition, int]:
         await self._claim([place for place in batch if place not in self._cursors])
@@ -229,11 +255,23 @@ class BatchCommitter:
     async def _commit(
         self, planned: Planned, cursors: dict[TopicPartition, Cursor], generation: int, shard: str
     ) -> None:
-        """Commit a slice and move `cursors`; what is assumed for later only as long as nothing was forgotten."""
+        """Commit a slice that leaves a slip, or goes to the cells with all that stand."""
+        outcome, records = planned.outcome, len(planned.handed)
+        if self._pile.may_lay(outcome, records):
+            self._pile.lay(outcome, records, shard)
+            await self._write(planned, cursors, generation)
+            return
+        async with self._cells:
+            if self._pile.may_lay(outcome, records):  # the slips that were in the way have just been posted
+                self._pile.lay(outcome, records, shard)
+            else:
+                await self._beside(self._pile.records, partial(self._pile.post, outcome, records, shard))
+            await self._write(planned, cursors, generation)
+
+    async def _write(self, planned: Planned, cursors: dict[TopicPartition, Cursor], generation: int) -> None:
+        """Write a slice and move `cursors`; what is assumed for later only as long as nothing was forgotten."""
         streak = self._streak.after((_place(item), item.unreadable) for item in planned.handed)
         recorded = planned.outcome.recorded
-        to_post = partial(self._pile.lay, planned.outcome, len(planned.handed), shard)
-        await self._beside(self._pile.records, to_post)
         moves = {
             place: Move(cursors[place], offset, recorded.get(place, cursors[place].recorded))
             for place, offset in planned.nexts.items()
@@ -255,7 +293,7 @@ class BatchCommitter:
     def _worked(self, plan: Plan, handed: Sequence[Handed], shard: str) -> Outcome:
         """The outcome of a slice; one that leaves no slip goes to the cells at once."""
         outcome = plan.work(handed)
-        if not self._pile.is_small(len(handed)):
+        if not self._pile.is_small(outcome, len(handed)):
             outcome.writes.live, outcome.writes.dated = posted([outcome.added], shard)
         return outcome
 

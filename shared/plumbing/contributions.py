@@ -1,11 +1,14 @@
 """What the facts of one batch add to cells, and how it is spread over the cuts."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import pairwise
 from typing import TypeAlias
 
-from shared.plumbing.cells import CellKey, Cuts, Sums, parts
+import numpy as np
+
+from shared.plumbing.cells import CellKey, Cuts, Sums, merge, parts
 from shared.plumbing.projection import Cut, Entry, Fact, Family, Point, Values
-from shared.plumbing.rows import Rows
+from shared.plumbing.rows import Rows, Summed
 
 
 class Contributions:
@@ -35,12 +38,25 @@ class Contributions:
 
     def cells(self) -> dict[str, dict[CellKey, Sums]]:
         """All of it, spread over every declared cut: by day of recording, by cell."""
-        placed = [(day, _placed(family, name, bucket)) for (family, day), name, bucket in self._rows.points]
-        for cut, sums in self._rows.sums(self._cuts.dimensions, self._cuts.within):
-            for values, point, amount in sums:
-                self._place(cut, values, *placed[point], amount)
+        placed = [(day, *_placed(family, name, bucket)) for (family, day), name, bucket in self._rows.points]
+        months = _Paths([(day, month, path) for day, month, path, _ in placed])
+        days = _Paths([None if path is None else (day, month, path) for day, month, _, path in placed])
+        for cut, summed in self._rows.sums(self._cuts.dimensions, self._cuts.within):
+            for paths in (months, days):
+                for day, key, sums in paths.filled(cut, summed):
+                    self._put(day, key, sums)
         self._rows = Rows()
         return self._cells
+
+    def _put(self, day: str, key: CellKey, sums: Sums) -> None:
+        cells = self._cells.setdefault(day, {})
+        known = cells.get(key)
+        if known is None:
+            cells[key] = sums
+        elif known.keys().isdisjoint(sums):
+            known.update(sums)
+        else:
+            merge(cells, key, sums)
 
     def _add_together(self, family: Family, entries: Sequence[Entry], fact: Fact, day: str, sign: int) -> None:
         all_of_it: list[tuple[_Placed, int]] | None = None
@@ -55,16 +71,36 @@ class Contributions:
 
     def _place(self, cut: Cut, values: Values, day: str, placed: "_Placed", amount: int) -> None:
         month, month_path, day_path = placed
-        cells = self._cells.get(day)
-        if cells is None:
-            cells = self._cells[day] = {}
-        key = (cut, month, values)
-        sums = cells.get(key)
-        if sums is None:
-            sums = cells[key] = {}
+        sums = self._cells.setdefault(day, {}).setdefault((cut, month, values), {})
         sums[month_path] = sums.get(month_path, 0) + amount
         if day_path is not None:
             sums[day_path] = sums.get(day_path, 0) + amount
+
+
+class _Paths:
+    """Where points are summed: paths in the order of the cells that they stand in."""
+
+    def __init__(self, places: Sequence[tuple[str, str, str] | None]) -> None:
+        """`places` are day of recording, month and path of each point, None where it has none here."""
+        known = sorted({place for place in places if place is not None})
+        numbers = {place: number for number, place in enumerate(known)}
+        self._cells = list(dict.fromkeys((day, month) for day, month, _ in known))
+        cells = {cell: number for number, cell in enumerate(self._cells)}
+        self._of_points = np.array([-1 if place is None else numbers[place] for place in places], np.int64)
+        self._cell_of = np.array([cells[day, month] for day, month, _ in known], np.int64)
+        self._paths = np.array([path for _, _, path in known], object)
+
+    def filled(self, cut: Cut, summed: Summed) -> Iterator[tuple[str, CellKey, Sums]]:
+        """Day of recording, key and sums of every cell of the cut."""
+        found = summed.under(self._of_points, len(self._paths))
+        cells = self._cell_of[found.points]
+        starts = np.flatnonzero(np.diff(found.parts, prepend=-1) | np.diff(cells, prepend=-1))
+        bounds = [*starts.tolist(), len(cells)]
+        paths, amounts = self._paths[found.points].tolist(), found.amounts.tolist()
+        places = zip(found.parts[starts].tolist(), cells[starts].tolist(), pairwise(bounds), strict=True)
+        for part, cell, (start, end) in places:
+            day, month = self._cells[cell]
+            yield day, (cut, month, summed.values[part]), dict(zip(paths[start:end], amounts[start:end], strict=True))
 
 
 _Placed: TypeAlias = tuple[str, str, str | None]

@@ -17,11 +17,13 @@ class StreamEnded(Exception):
 
 
 class JournalStream:
-    """A change stream over `journal` and `quarantine`, batch by batch."""
+    """A change stream over one or both of these collections, batch by batch; over one it is that collection's own."""
 
-    def __init__(self, database: Database, session: Session, token: Any) -> None:
+    def __init__(self, database: Database, session: Session, collections: list[str], token: Any) -> None:
         self._database = database
         self._session = session
+        self._collections = collections
+        self._of: str | int = collections[0] if len(collections) == 1 else 1
         self._cursor = 0
         self._first: list[Document] = []
         self.token = token
@@ -31,7 +33,7 @@ class JournalStream:
         options: Document = {} if self.token is None else {"resumeAfter": self.token}
         inserts = {
             "operationType": "insert",
-            "ns.coll": {"$in": ["journal", "quarantine"]},
+            "ns.coll": {"$in": self._collections},
         }
         pipeline = [
             {"$changeStream": options},
@@ -40,7 +42,7 @@ class JournalStream:
         ]
         reply = await self._database.command(
             "aggregate",
-            1,
+            self._of,
             pipeline=pipeline,
             cursor={"batchSize": 1_000},
             session=self._session,
@@ -63,7 +65,7 @@ class JournalStream:
             reply = await self._database.command(
                 "getMore",
                 self._cursor,
-                collection="$cmd.aggregate",
+                collection=self._of if isinstance(self._of, str) else "$cmd.aggregate",
                 batchSize=1_000,
                 maxTimeMS=STREAM_WAIT_MS,
                 session=self._session,

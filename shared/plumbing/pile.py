@@ -37,25 +37,33 @@ class Pile:
         return sum(slip.records for slip in self._standing)
 
     @property
+    def ripe(self) -> list[Slip]:
+        """All that stand, when it is time to post them."""
+        standing = self._standing
+        return standing if self._rules.are_ripe(standing) else []
+
+    @property
     def _standing(self) -> list[Slip]:
         return [slip for slips in self._slips.values() for slip in slips]
 
-    def is_small(self, records: int) -> bool:
+    def is_small(self, outcome: Outcome, records: int) -> bool:
         """Whether a batch of so many records may leave a slip; a larger one adds to the cells itself."""
-        return records <= self._rules.small
+        return self._rules.is_small(records, outcome.added)
+
+    def may_lay(self, outcome: Outcome, records: int) -> bool:
+        """Whether it may leave one beside those that stand."""
+        return self.is_small(outcome, records) and self._rules.may_stand(records, self._standing)
 
     def lay(self, outcome: Outcome, records: int, shard: str) -> None:
-        """Have a small batch leave a slip; else, or where that would be one too many, post all that stand.
+        """Have a batch leave a slip; to be called just before the outcome's writes are committed."""
+        if outcome.added:
+            outcome.writes.slip = Slip(uuid.uuid4().hex, shard, records, outcome.added)
 
-        To be called once, just before the outcome's writes are committed.
-        """
+    def post(self, outcome: Outcome, records: int, shard: str) -> None:
+        """Have a batch post all that stand; to be called just before the outcome's writes are committed."""
         writes, standing = outcome.writes, self._standing
-        if self._rules.may_stand(records, standing):
-            if outcome.added:
-                writes.slip = Slip(uuid.uuid4().hex, shard, records, outcome.added)
-            return
         additions = [slip.added for slip in standing]
-        if self.is_small(records):
+        if self.is_small(outcome, records):
             additions.append(outcome.added)
         for cells, more in zip((writes.live, writes.dated), posted(additions, shard), strict=True):
             for key, sums in more.items():
@@ -64,7 +72,10 @@ class Pile:
 
     def settle(self, writes: Writes) -> None:
         """These writes are committed."""
-        if writes.posted:
-            self._slips.clear()
+        gone = {slip.id for slip in writes.posted}
+        if gone:
+            self._slips = {
+                place: [slip for slip in slips if slip.id not in gone] for place, slips in self._slips.items()
+            }
         if writes.slip is not None:
             self._slips.setdefault(place_named(writes.slip.shard), []).append(writes.slip)

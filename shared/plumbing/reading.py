@@ -119,7 +119,7 @@ class Reader:
 def _parsed(value: bytes) -> Any:
     """The JSON value. Numbers beyond every range are not looked for here: no contract takes them."""
     try:
-        return from_json(value, allow_inf_nan=False, catch_duplicate_keys=True)
+        return from_json(value, allow_inf_nan=False, catch_duplicate_keys=True, cache_mode="keys")
     except ValueError:
         try:
             return parse_json(value)

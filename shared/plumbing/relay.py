@@ -125,8 +125,10 @@ class Relay:
             )
             state = await self._state()
             token = state.get("token")
+            # Where others are written by the thousand, looking through them for ours costs mongod a tenth more.
+            followed = ["quarantine"] if self._events_topic is None else ["journal", "quarantine"]
             try:
-                stream = JournalStream(self._database, session, token)
+                stream = JournalStream(self._database, session, followed, token)
                 await stream.open()
             except OperationFailure as error:
                 if token is None:
@@ -134,7 +136,7 @@ class Relay:
                 # Out of the oplog, of another server, or damaged: the codes are many, and a scan is right for all.
                 log.warning("resume token lost, scanning the journal", code=error.code)
                 token = None
-                stream = JournalStream(self._database, session, None)
+                stream = JournalStream(self._database, session, followed, None)
                 await stream.open()
             if token is None:
                 await self._let_commit()

@@ -1,6 +1,7 @@
 """Rows of one family in one batch, summed by cut: the inner loop of counting, so columns of numbers do the work."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TypeAlias
 
 import numpy as np
@@ -10,14 +11,32 @@ from shared.plumbing.projection import Cut, Own, Row, Values
 
 Group: TypeAlias = tuple[str, str]
 """What is summed apart: family and day of recording."""
-Sum: TypeAlias = tuple[Values, int, int]
-"""Values of a cut's dimensions, number of the point, amount."""
 
 HALF = 26
 """Amounts are added up in two halves of so many bits, since NumPy sums by key in floats, exact below 2**53."""
 SPARSE = 16
 """Keys that are possible for each row; with more of them, those that occur are numbered first."""
 Numbers: TypeAlias = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Summed:
+    """What does not cancel out of one cut, in columns: part after part."""
+
+    values: Sequence[Values]
+    """Of the cut's dimensions, by the number of the part; a part where one is lacking does not occur."""
+    parts: Numbers
+    points: Numbers
+    amounts: Numbers
+
+    def under(self, others: Numbers, count: int) -> "Summed":
+        """The same by other points, below `count`: `others` tells for each point which it belongs to, or -1."""
+        points = others[self.points]
+        kept = points >= 0
+        keys = self.parts[kept] * count + points[kept]
+        keys, amounts = _added_up(keys, self.amounts[kept], len(self.values) * count)
+        parts, points = np.divmod(keys, max(count, 1))
+        return Summed(self.values, parts, points, amounts)
 
 
 class Rows:
@@ -57,8 +76,8 @@ class Rows:
 
     def sums(
         self, declared: frozenset[str], within: Callable[[frozenset[str]], Sequence[Cut]]
-    ) -> Iterator[tuple[Cut, Iterator[Sum]]]:
-        """What does not cancel out, of every cut that `within` finds among the declared dimensions that occur.
+    ) -> Iterator[tuple[Cut, Summed]]:
+        """The sums of every cut that `within` finds among the declared dimensions that occur.
 
         A row that lacks one of a cut's dimensions belongs to none of its parts.
         """
@@ -66,9 +85,15 @@ class Rows:
         present = declared.intersection(frozenset().union(*self._dims, *owns))
         facts, kinds = np.repeat(np.arange(len(self._dims)), self._lengths), _column(self._rows)
         columns = {name: _values(name, self._dims, facts, owns, kinds) for name in present}
-        points, amounts = _column(self._kind_points)[kinds], _column(self._amounts)
-        for cut in within(present):
-            yield cut, _summed([columns[name] for name in cut], len(self.points), points, amounts)
+        tables = [_Table(columns, _column(self._kind_points)[kinds], _column(self._amounts))]
+        for cut in sorted(within(present), key=len, reverse=True):
+            # A coarser cut is summed from the shortest finer one: its sums are rows as good as those it was made of.
+            finer = min(
+                (table for table in tables if table.columns.keys() >= set(cut)), key=lambda one: len(one.points)
+            )
+            table = finer.summed(cut, len(self.points))
+            tables.append(table)
+            yield cut, table.parts(cut)
 
     def _new_kind(self, group: Group, own: Own, name: str, bucket: str) -> int:
         point = (group, name, bucket)
@@ -95,28 +120,58 @@ def _values(
     return values, np.where(own, own, common)
 
 
-def _summed(columns: Sequence[_Values], possible: int, points: Numbers, amounts: Numbers) -> Iterator[Sum]:
-    # A key is a number in a mixed base: each has fewer digits than the batch has rows, so that 64 bits hold a pair.
-    keys = points
-    for values, numbers in columns:
-        keys, possible = keys * len(values) + numbers, possible * len(values)
+@dataclass(frozen=True)
+class _Table:
+    """Rows in columns: the values of some dimensions, the point, the amount."""
+
+    columns: Mapping[str, _Values]
+    points: Numbers
+    amounts: Numbers
+
+    def summed(self, cut: Cut, count: int) -> "_Table":
+        """Rows that agree in the dimensions of a cut and the point (below `count`) as one, in their order."""
+        # A key is a number in a mixed base: each has fewer digits than the batch has rows, so that 64 bits hold a pair.
+        keys, possible = np.zeros(len(self.points), np.int64), 1
+        for name in cut:
+            values, numbers = self.columns[name]
+            keys, possible = keys * len(values) + numbers, possible * len(values)
+        keys, amounts = _added_up(keys * count + self.points, self.amounts, possible * count)
+        keys, points = np.divmod(keys, max(count, 1))
+        columns = {}
+        for name in reversed(cut):
+            values = self.columns[name][0]
+            keys, numbers = np.divmod(keys, len(values))
+            columns[name] = values, numbers
+        return _Table(columns, points, amounts)
+
+    def parts(self, cut: Cut) -> Summed:
+        """As sums of that cut, by which this is in order."""
+        whole, begins = np.ones(len(self.points), bool), np.zeros(len(self.points), bool)
+        begins[:1] = True
+        for _, numbers in self.columns.values():
+            whole &= numbers != 0
+            begins[1:] |= numbers[1:] != numbers[:-1]
+        picked = [
+            [values[number] or "" for number in numbers[begins].tolist()]
+            for values, numbers in (self.columns[name] for name in cut)
+        ]
+        of_parts = list(zip(*picked, strict=True)) if picked else [()]
+        parts = np.cumsum(begins) - 1
+        return Summed(of_parts, parts[whole], self.points[whole], self.amounts[whole])
+
+
+def _added_up(keys: Numbers, amounts: Numbers, possible: int) -> tuple[Numbers, Numbers]:
+    """Keys (below `possible`) in order, and the sum of each; those that are 0 are left out."""
     occurring = None
     if possible > SPARSE * len(keys):
         occurring, keys = np.unique(keys, return_inverse=True)
         possible = len(occurring)
-    low = np.bincount(keys, amounts & ((1 << HALF) - 1), possible).astype(np.int64)
-    high = np.bincount(keys, amounts >> HALF, possible).astype(np.int64)
-    sums = low + (high << HALF)
+    sums = np.bincount(keys, amounts & ((1 << HALF) - 1), possible).astype(np.int64)
+    high = amounts >> HALF
+    if high.any():
+        sums += np.bincount(keys, high, possible).astype(np.int64) << HALF
     left = np.flatnonzero(sums)
-    found = left if occurring is None else occurring[left]
-    picked: list[list[str | None]] = []
-    for values, _ in reversed(columns):
-        found, numbers = np.divmod(found, len(values))
-        picked.append([values[number] for number in numbers.tolist()])
-    parts = zip(*reversed(picked), strict=True) if picked else [()] * len(left)
-    for part, point, amount in zip(parts, found.tolist(), sums[left].tolist(), strict=True):
-        if None not in part:
-            yield part, point, amount
+    return left if occurring is None else occurring[left], sums[left]
 
 
 def _column(numbers: Sequence[int]) -> Numbers:

@@ -1,8 +1,9 @@
 """Slips: what a small batch adds to the cells, kept as one document until many of them are posted to the cells at once.
 
 A batch of a few records touches almost as many cells as one of hundreds; changing each of them makes the records wait
-for thirty times the work of storing them. So a small batch leaves a slip, and readers add the slips that stand to the
-cells. A slip is posted and removed in one transaction: what stands in cells and slips together is always exact.
+for thirty times the work of storing them. So all but the largest batches leave a slip, and readers add the slips that
+stand to the cells. Slips are posted beside the batches that come, and removed in the same transaction: what stands in
+cells and slips together is always exact, whoever posts.
 """
 
 from collections.abc import Iterable, Sequence
@@ -29,20 +30,40 @@ class Slip:
 class Rules:
     """How long slips may stand; each of them has to be read with every question."""
 
-    small: int = 400
+    small: int = 2_000
     """Records: a batch of more changes the cells itself, and posts the slips that stand."""
-    most_records: int = 1_000
-    """In all slips of one process together."""
+    small_sums: int = 100_000
+    """On one slip: well below what a document may hold."""
+    ripe_records: int = 1_000
+    """In all slips of one process together: from so many on they are posted beside the batches."""
+    ripe: int = 12
+    most_records: int = 8_000
+    """A batch that would make them more posts all of them itself: posting beside it does not keep up."""
     most: int = 30
 
+    def is_small(self, records: int, added: Added) -> bool:
+        """Whether a batch that adds this may leave a slip; a larger one adds to the cells itself."""
+        return records <= self.small and sum(map(len, _all_sums(added))) <= self.small_sums
+
     def may_stand(self, records: int, standing: Sequence[Slip]) -> bool:
-        """Whether a batch of so many records may leave a slip beside those that stand."""
-        in_all = records + sum(slip.records for slip in standing)
-        return records <= self.small and in_all <= self.most_records and len(standing) < self.most
+        """Whether a slip of so many records may stand beside the others."""
+        return records + _records(standing) <= self.most_records and len(standing) < self.most
+
+    def are_ripe(self, standing: Sequence[Slip]) -> bool:
+        """Whether it is time to post them."""
+        return _records(standing) >= self.ripe_records or len(standing) >= self.ripe
+
+
+def _records(slips: Sequence[Slip]) -> int:
+    return sum(slip.records for slip in slips)
+
+
+def _all_sums(added: Added) -> Iterable[Sums]:
+    return (sums for cells in added.values() for sums in cells.values())
 
 
 USUAL = Rules()
-NONE = Rules(0, 0, 0)
+NONE = Rules(small=0)
 """For who counts a backlog that nobody asks for yet."""
 
 

@@ -181,6 +181,13 @@ class Store(Protocol):
         """Write all of it or nothing. Raises CursorMoved or Interrupted."""
         ...
 
+    async def post(self, writes: Writes) -> None:
+        """Remove the posted slips and add to the cells, or nothing; also while a commit is under way.
+
+        Rests on no cursor: a slip that stands can be posted by anybody, and by one alone. Raises Interrupted.
+        """
+        ...
+
 
 @dataclass(frozen=True)
 class Cell:

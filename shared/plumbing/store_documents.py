@@ -1,10 +1,11 @@
 """How what a batch committer stores is written in MongoDB: names of collections, ids and documents."""
 
 from collections.abc import Collection
+from functools import lru_cache
 
 from aiokafka import TopicPartition
 
-from shared.plumbing.cells import values_from, values_text
+from shared.plumbing.cells import Sums, values_from, values_text
 from shared.plumbing.database import Collection as MongoCollection
 from shared.plumbing.database import Document, Session
 from shared.plumbing.projection import Cut
@@ -101,16 +102,41 @@ def cut_name(cut: Cut) -> str:
     return ",".join(cut) or "*"
 
 
+@lru_cache(maxsize=100_000)
+def _last_of(path: str) -> tuple[str, str]:
+    """`family.m.07` and the name."""
+    family, level, bucket, name = path.split(".", 3)
+    return f"{family}.{level}.{bucket}", name
+
+
+def cell_document(key: str, sums: Sums) -> Document:
+    """`{_id: key, family: {m: {07: {name: sum}}, d: {0723: {name: sum}}}}`."""
+    return {"_id": key, **_below(sums)}
+
+
+def _below(sums: Sums) -> Document:
+    """Sums by the parts of their paths."""
+    buckets: dict[str, dict[str, int]] = {}
+    for path, amount in sums.items():
+        bucket, name = _last_of(path)
+        known = buckets.get(bucket)
+        if known is None:
+            buckets[bucket] = {name: amount}
+        else:
+            known[name] = amount
+    below: Document = {}
+    for bucket, amounts in buckets.items():
+        family, level, of = bucket.split(".")
+        below.setdefault(family, {}).setdefault(level, {})[of] = amounts
+    return below
+
+
 def slip_document(slip: Slip) -> Document:
     """`added: {projection: {cut: [{day, month, values, sums}, …]}}`, so that a question reads its own cuts only."""
     added: Document = {}
     for (projection, day), cells in slip.added.items():
         for (cut, month, values), sums in cells.items():
-            below: Document = {}
-            for path, amount in sums.items():
-                family, level, bucket, name = path.split(".", 3)
-                below.setdefault(family, {}).setdefault(level, {}).setdefault(bucket, {})[name] = amount
-            item = {"day": day, "month": month, "values": values_text(values), "sums": below}
+            item = {"day": day, "month": month, "values": values_text(values), "sums": _below(sums)}
             added.setdefault(projection, {}).setdefault(cut_name(cut), []).append(item)
     return {"_id": slip.id, "shard": slip.shard, "records": slip.records, "added": added}
 

@@ -79,8 +79,7 @@ class MemoryStore:
         ]
         if moved:
             raise CursorMoved(moved)
-        if any(slip.id not in self.slips_standing for slip in writes.posted):
-            raise Interrupted("slips were posted by another")
+        self._post(writes)
         for place, move in moves.items():
             self._cursors[place] = Cursor(move.next, move.epoch, move.recorded)
         for shelf, pages in writes.new.items():
@@ -93,12 +92,6 @@ class MemoryStore:
                 self.shelves[shelf][page.subject] = copy.deepcopy(page)
         for change in writes.changes:
             self.changes.setdefault((change.projection, change.subject), []).append(copy.deepcopy(change))
-        for key, sums in writes.live.items():
-            merge(self.live, key, sums)
-        for key, sums in writes.dated.items():
-            merge(self.dated, key, sums)
-        for slip in writes.posted:
-            del self.slips_standing[slip.id]
         if writes.slip is not None:
             self.slips_standing[writes.slip.id] = copy.deepcopy(writes.slip)
         for parked in writes.park:
@@ -107,6 +100,19 @@ class MemoryStore:
             del self._parked[unparked]
         for letter in writes.quarantine:
             self.quarantined.setdefault(letter.letter.place, letter)
+
+    async def post(self, writes: Writes) -> None:
+        self._post(writes)
+
+    def _post(self, writes: Writes) -> None:
+        if any(slip.id not in self.slips_standing for slip in writes.posted):
+            raise Interrupted("slips were posted by another")
+        for key, sums in writes.live.items():
+            merge(self.live, key, sums)
+        for key, sums in writes.dated.items():
+            merge(self.dated, key, sums)
+        for slip in writes.posted:
+            del self.slips_standing[slip.id]
 
     def contents(self) -> dict[str, Any]:
         """Everything that is determined, comparable: two stores with equal contents counted the same.

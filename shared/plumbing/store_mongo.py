@@ -9,7 +9,6 @@ the sums they carry.
 
 from collections.abc import Collection as Some
 from collections.abc import Iterator, Mapping
-from typing import Any
 
 from aiokafka import TopicPartition
 from pymongo import InsertOne, ReplaceOne, ReturnDocument
@@ -27,6 +26,7 @@ from shared.plumbing.sealing import Seal
 from shared.plumbing.slips import Slip
 from shared.plumbing.store import Cursor, CursorMoved, Interrupted, Kept, Move, Page, Parked, Quarantined, Writes
 from shared.plumbing.store_documents import (
+    cell_document,
     change_document,
     change_id,
     collection_name,
@@ -41,14 +41,15 @@ from shared.plumbing.store_documents import (
     slip_of,
 )
 
-PATHS_A_COMMAND = 20_000
-"""Sums in one update command: well below the 16 MiB that a command may have."""
+SUMS_AN_UPDATE = 20_000
+"""In one update command: well below the 16 MiB that a command may have."""
+SUMS_AN_INSERT = 200_000
 MAJORITY_READ = ReadConcern("majority")
 UNCERTAIN = ("TransientTransactionError", "UnknownTransactionCommitResult")
 
 
 class MongoStore:
-    """Store of one consumer process; its transactions all run in one session, whose id stands in the cursors."""
+    """Store of one consumer process. The ids of the two sessions in which it commits and posts stand in the cursors."""
 
     def __init__(
         self, client: Client, database: Database, seal: Seal, *, name: str, owner: str, generation: int | None = None
@@ -64,7 +65,8 @@ class MongoStore:
         self._generation = generation
         self._name = self._generations.prefix(generation or FIRST)
         self._owner = owner
-        self._session: Session | None = None
+        self._committing: Session | None = None
+        self._posting: Session | None = None
         self._claims = False
 
     async def prepare(self, shelves: Some[str]) -> None:
@@ -97,23 +99,26 @@ class MongoStore:
                 return claimed
 
     async def _claim_all(self, places: Some[TopicPartition]) -> dict[TopicPartition, Cursor]:
-        session_id = self._own_session().session_id["id"]
+        self._committing = self._committing or self._client.start_session()
+        self._posting = self._posting or self._client.start_session()
+        ours = {"session": self._committing.session_id["id"], "posting": self._posting.session_id["id"]}
         cursors = self._of("cursors")
         known = [document async for document in cursors.find({"_id": {"$in": place_names(places)}})]
-        # A worker killed inside a transaction would hold its cursors until the transaction's lifetime runs out.
+        # A worker killed inside a transaction would hold what it wrote until the transaction's lifetime runs out.
         former = {
-            bytes(document["session"]): document["session"]
+            bytes(document[name]): document[name]
             for document in known
-            if document.get("session") not in (None, session_id)
+            for name in ours
+            if document.get(name) not in (None, *ours.values())
         }
         if former:
             await self._client.admin.command({"killSessions": [{"id": session} for session in former.values()]})
-        return {place: cursor_of(await self._claim_one(cursors, place, session_id)) for place in places}
+        return {place: cursor_of(await self._claim_one(cursors, place, ours)) for place in places}
 
-    async def _claim_one(self, cursors: Collection, place: TopicPartition, session_id: Any) -> Document:
+    async def _claim_one(self, cursors: Collection, place: TopicPartition, sessions: Document) -> Document:
         change = {
             "$inc": {"epoch": 1},
-            "$set": {"owner": self._owner, "session": session_id},
+            "$set": {"owner": self._owner, **sessions},
             "$setOnInsert": {"next": 0, "recorded": None},
         }
         for _ in range(2):
@@ -156,7 +161,7 @@ class MongoStore:
         return found
 
     async def commit(self, moves: Mapping[TopicPartition, Move], writes: Writes) -> None:
-        session = self._own_session()
+        session = self._committing = self._committing or self._client.start_session()
         try:
             async with await session.start_transaction(read_concern=SNAPSHOT, write_concern=MAJORITY):
                 news = written(writes) if self._generation is None else None  # counted anew is no news
@@ -167,14 +172,30 @@ class MongoStore:
         except CursorMoved:
             raise
         except BaseException as error:
-            await self._drop_session()
-            if isinstance(error, PyMongoError) and any(error.has_error_label(label) for label in UNCERTAIN):
+            self._committing = None
+            await session.end_session()
+            if _is_uncertain(error):
+                raise Interrupted(f"{type(error).__name__}: {error}") from error
+            raise
+
+    async def post(self, writes: Writes) -> None:
+        session = self._posting = self._posting or self._client.start_session()
+        try:
+            async with await session.start_transaction(read_concern=SNAPSHOT, write_concern=MAJORITY):
+                await self._post(writes, session)
+        except BaseException as error:
+            self._posting = None
+            await session.end_session()
+            if _is_uncertain(error):
                 raise Interrupted(f"{type(error).__name__}: {error}") from error
             raise
 
     async def close(self) -> None:
-        """Give the session back; a commit under way is aborted."""
-        await self._drop_session()
+        """Give the sessions back; what is under way is aborted."""
+        sessions, self._committing, self._posting = (self._committing, self._posting), None, None
+        for session in sessions:
+            if session is not None:
+                await session.end_session()
 
     async def parked_records(self) -> int:
         """How many wait for a missing revision."""
@@ -228,15 +249,7 @@ class MongoStore:
             await self._of("changes").insert_many(
                 [change_document(change) for change in writes.changes], session=session
             )
-        for name, cells in (("cells", writes.live), ("dated", writes.dated)):
-            for updates in _increments(cells):
-                await self._update(name, updates, session)
-        if writes.posted:
-            removed = await self._of("slips").delete_many(
-                {"_id": {"$in": [slip.id for slip in writes.posted]}}, session=session
-            )
-            if removed.deleted_count != len(writes.posted):
-                raise Interrupted("slips were posted by another")
+        await self._post(writes, session)
         if writes.slip is not None:
             await self._of("slips").insert_one(slip_document(writes.slip), session=session)
         if writes.park or writes.unpark:
@@ -253,6 +266,32 @@ class MongoStore:
                 session=session,
             )
 
+    async def _post(self, writes: Writes, session: Session) -> None:
+        if writes.posted:
+            removed = await self._of("slips").delete_many(
+                {"_id": {"$in": [slip.id for slip in writes.posted]}}, session=session
+            )
+            if removed.deleted_count != len(writes.posted):
+                raise Interrupted("slips were posted by another")
+        for name, cells in (("cells", writes.live), ("dated", writes.dated)):
+            await self._add(name, cells, session)
+
+    async def _add(self, name: str, cells: Mapping[str, Sums], session: Session) -> None:
+        """Add to cells. One that is not there yet is inserted: its sums one by one would cost mongod ten times more.
+
+        Should another insert it meanwhile, one transaction is aborted: no sum is lost, and none is written twice.
+        """
+        if not cells:
+            return
+        found = self._of(name).find({"_id": {"$in": list(cells)}}, {"_id": 1}, session=session)
+        known = {document["_id"] for document in await found.to_list()}
+        for documents in _portions(cells, cells.keys() - known, SUMS_AN_INSERT):
+            await self._of(name).insert_many([cell_document(key, cells[key]) for key in documents], session=session)
+        for keys in _portions(cells, known, SUMS_AN_UPDATE):
+            updates = [{"q": {"_id": key}, "u": {"$inc": cells[key]}} for key in keys]
+            if await self._update(name, updates, session) != len(updates):
+                raise Interrupted(f"{name} vanished while they were added to")
+
     async def _update(self, name: str, updates: list[Document], session: Session) -> int:
         """Run one update command; the number of documents matched or upserted. Raises PyMongoError, Interrupted."""
         reply = await self._database.command(
@@ -262,16 +301,6 @@ class MongoStore:
             error = reply["writeErrors"][0]
             raise OperationFailure(error.get("errmsg", "a write failed"), error.get("code"), reply)
         return int(reply["n"])
-
-    def _own_session(self) -> Session:
-        if self._session is None:
-            self._session = self._client.start_session()
-        return self._session
-
-    async def _drop_session(self) -> None:
-        session, self._session = self._session, None
-        if session is not None:
-            await session.end_session()
 
     async def _standing_name(self) -> str:
         """What the collections begin with that are to be written by now."""
@@ -313,15 +342,20 @@ class MongoStore:
         }
 
 
-def _increments(cells: Mapping[str, Sums]) -> Iterator[list[Document]]:
-    """Update statements, split into commands; keys ascend, so that any two commits take documents in one order."""
-    updates: list[Document] = []
-    paths = 0
-    for key in sorted(cells):
-        updates.append({"q": {"_id": key}, "u": {"$inc": cells[key]}, "upsert": True})
-        paths += len(cells[key])
-        if paths >= PATHS_A_COMMAND:
-            yield updates
-            updates, paths = [], 0
-    if updates:
-        yield updates
+def _portions(cells: Mapping[str, Sums], keys: Some[str], most: int) -> Iterator[list[str]]:
+    """Keys of so many sums each; they ascend, so that any two commits take documents in one order."""
+    portion: list[str] = []
+    sums = 0
+    for key in sorted(keys):
+        portion.append(key)
+        sums += len(cells[key])
+        if sums >= most:
+            yield portion
+            portion, sums = [], 0
+    if portion:
+        yield portion
+
+
+def _is_uncertain(error: BaseException) -> bool:
+    """Whether a transaction was aborted for a reason that passes, or nobody knows whether it was."""
+    return isinstance(error, PyMongoError) and any(error.has_error_label(label) for label in UNCERTAIN)

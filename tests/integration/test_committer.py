@@ -34,7 +34,7 @@ from tests.support.telling import NOON, Teller, letter
 
 pytestmark = pytest.mark.stack
 
-SHORT = Rules(small=1)
+SHORT = Rules(small=1, ripe=2)
 ZONE = ZoneInfo("Asia/Shanghai")
 COUNTED = catalogue_of(definition_in_force(None))
 CUTS = dimensions().cuts
@@ -145,6 +145,29 @@ async def test_small_batches_leave_slips_that_a_large_one_posts(world: World) ->
     await committer.take(surveys(*[responded(teller, f"q{number}", time=after) for number in range(2)], start=2))
     assert await looking.slips([SURVEYS]) == {}
     assert (await world.count(), await world.count(as_of="2026-03-01")) == (4, 1)
+
+
+async def test_slips_are_posted_beside_the_batches(world: World) -> None:
+    teller = Teller()
+    before, after = (datetime(2026, 3, day, 4, tzinfo=UTC) for day in (1, 2))
+    committer, looking = world.committer(rules=SHORT), world.open_store()
+    for offset, time in enumerate((before, before, after, after, after)):
+        await committer.take(surveys(responded(teller, f"r{offset}", time=time), start=offset))
+        await committer.post()
+        assert len((await looking.slips([SURVEYS])).get(SURVEYS, ())) == (offset + 1) % 2
+    assert (await world.count(), await world.count(as_of="2026-03-01")) == (5, 2)
+
+
+async def test_a_slip_that_another_posted_is_not_posted_again(world: World) -> None:
+    teller = Teller()
+    former, later = world.committer(rules=SHORT), world.committer(rules=SHORT)
+    for offset in range(2):
+        await former.take(surveys(responded(teller, f"r{offset}"), start=offset))
+    await later.take(surveys(responded(teller, "r2"), start=2))
+    for committer in (later, former):
+        await committer.post()
+    assert await world.open_store().slips([SURVEYS]) == {}
+    assert await world.count() == 3
 
 
 async def test_who_takes_a_partition_over_posts_its_slips_and_the_former_one_does_not(world: World) -> None:

@@ -14,14 +14,15 @@ from tests.support.stack import RealStack
 pytestmark = pytest.mark.stack
 
 
-async def test_the_open_transaction_of_a_dead_worker_is_ended_at_the_claim(stack: RealStack) -> None:
+@pytest.mark.parametrize("doing", ["_committing", "_posting"])
+async def test_the_open_transaction_of_a_dead_worker_is_ended_at_the_claim(stack: RealStack, doing: str) -> None:
     place = TopicPartition("t", 0)
     dead_client, client = open_client(stack.mongo), open_client(stack.mongo)
     name = f"t{secrets.token_hex(4)}-killed"
     dead = MongoStore(dead_client, dead_client[name], Seal(bytes(32)), name="s", owner="dead")
     await dead.prepare([])
     await dead.claim([place])
-    session = dead._own_session()
+    session = getattr(dead, doing)
     await session.start_transaction()
     cursors = dead_client[name]["s.cursors"]
     await cursors.update_one({"_id": "t/0"}, {"$set": {"next": 99}}, session=session)

@@ -6,6 +6,7 @@ planned, so it may stand at two places.
 """
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable, Collection, Coroutine, Mapping
 from typing import Any, TypeVar, cast
 
@@ -23,7 +24,7 @@ from tests.support.running_tally import COUNTER
 
 TOPIC = "tally-events"
 PLACES = (TopicPartition(TOPIC, 0), TopicPartition(TOPIC, 1))
-SHORT = Rules(small=3, most_records=6, most=2)
+SHORT = Rules(small=3, ripe=1, most_records=6, most=2)
 """Few and short slips, so that they are posted again and again."""
 T = TypeVar("T")
 
@@ -124,6 +125,9 @@ class SteppedStore:
     async def commit(self, moves: Mapping[TopicPartition, Move], writes: Writes) -> None:
         await self._gate.step("commit", lambda: self._store.commit(moves, writes), ConnectionError, Interrupted)
 
+    async def post(self, writes: Writes) -> None:
+        await self._gate.step("post", lambda: self._store.post(writes), ConnectionError, Interrupted)
+
     async def _step(self, name: str, work: Callable[[], Awaitable[T]]) -> T:
         return await self._gate.step(name, work, ConnectionError, ConnectionError)
 
@@ -140,6 +144,7 @@ class Process:
             COUNTER, store, world.loop, max_dead_letters_in_a_row=10_000, slice_records=slice_records, rules=SHORT
         )
         committer.ask_bounds_of(self._bounds)
+        self.committer = committer
         self.hearing = Hearing("tally", [TOPIC], committer, committer.begins)
         self.hearing.attach(lambda: cast("AIOKafkaConsumer", self.consumer), joins_twice=False)
         self.task: asyncio.Task[None] | None = None
@@ -158,6 +163,15 @@ class Process:
     def look_back(self) -> None:
         """What the service does now and then, up to the first step of the store."""
         self._begin(self.hearing.look_back())
+
+    def post(self) -> None:
+        """What the service does beside the batches, up to the first step of the store; as there, it may fail."""
+
+        async def posted() -> None:
+            with contextlib.suppress(ConnectionError):
+                await self.committer.post()
+
+        self._begin(posted())
 
     def _begin(self, work: Coroutine[Any, Any, None]) -> None:
         async def to_the_end() -> None:

@@ -158,6 +158,14 @@ class Mishaps(RuleBasedStateMachine):
         for _ in range(steps):
             self.go(who)
 
+    @rule(who=whos, steps=st.integers(0, 2))
+    def post(self, who: int, steps: int) -> None:
+        """Slips are posted beside the batches, or it stands still before or after that."""
+        self.writers[who].finish()
+        self.writers[who].post()
+        for _ in range(steps):
+            self.go(who)
+
     @rule(who=whos, which=st.integers(0, 1))
     def go(self, who: int, which: int = 0) -> None:
         if stands := self.writers[who].gate.stands:

@@ -32,9 +32,10 @@ def columns_and_plain_counting_agree(told: list[tuple[dict[str, str], Group, lis
     for dims, group, rows, sign in told:
         counted.add(group, dims, rows, sign)
     found: dict[tuple[Cut, Values, tuple[Group, str, str]], int] = {}
-    for cut, sums in counted.sums(CUTS.dimensions, CUTS.within):
-        for values, point, amount in sums:
-            place = (cut, values, counted.points[point])
+    for cut, summed in counted.sums(CUTS.dimensions, CUTS.within):
+        columns = (column.tolist() for column in (summed.parts, summed.points, summed.amounts))
+        for part, point, amount in zip(*columns, strict=True):
+            place = (cut, summed.values[part], counted.points[point])
             assert place not in found
             found[place] = amount
     expected: dict[tuple[Cut, Values, tuple[Group, str, str]], int] = {}

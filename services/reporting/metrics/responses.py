@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from functools import lru_cache
 
 from shared.contracts.envelope import Event
-from shared.contracts.survey import SurveyResponded
+from shared.contracts.survey import Answer, SurveyResponded
 from shared.plumbing.projection import Dims, Entry, Fact, Family, Heard, Own, Point, Row, Unfit
 
 HIGHEST_INDEX = 1_000_000
@@ -76,6 +76,8 @@ class Responses:
         self.counted = ResponseCount()
         self.ratings = Ratings()
         self.families: Sequence[Family] = (self.counted, self.ratings)
+        self._known: dict[int, tuple[Answer, Fact]] = {}
+        """By the answer's identity, which is its own as long as it is kept here: whoever reads shares equal answers."""
 
     def fold(self, fact: Fact | None, heard: Heard) -> Fact:
         said = heard.said
@@ -89,16 +91,21 @@ class Responses:
             dims["product_line"] = said.product_line
         if said.campaign_id is not None:
             dims["campaign"] = said.campaign_id
-        answers = [
-            _rated(answer.question, answer.factor, answer.metric, *answer.scale, answer.value)
-            for answer in said.answers
-        ]
         return {
             "day": heard.day(heard.time),
             "customer": said.customer_id,
             "dims": dims,
-            "answers": answers,
+            "answers": [self._kept(answer) for answer in said.answers],
             "scoring": said.scoring,
             "index": said.index,
             "late": said.late,
         }
+
+    def _kept(self, answer: Answer) -> Fact:
+        known = self._known.get(id(answer))
+        if known is None:
+            if len(self._known) >= DISTINCT:
+                self._known.clear()
+            rated = _rated(answer.question, answer.factor, answer.metric, *answer.scale, answer.value)
+            known = self._known[id(answer)] = (answer, rated)
+        return known[1]
