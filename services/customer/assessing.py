@@ -11,7 +11,7 @@ from pymongo import ReplaceOne
 
 from services.customer.desk import STORED, Desk
 from services.customer.model.cleaning import close
-from services.customer.model.customer import Customer
+from services.customer.model.customer import FOR_EVER, Customer
 from services.customer.model.quality import (
     NEVER,
     Yardstick,
@@ -30,8 +30,9 @@ from shared.policy.policies import LimitUnset
 QUALITIES = "qualities"
 ASSESSING_EVERY_S = 1.5
 AT_ONCE = 500
-OVERLAP = timedelta(seconds=30)
-"""A file may become visible a little later than one recorded after it: the last half minute is looked at again."""
+LATE = timedelta(seconds=30)
+"""A file may become visible a little later than one recorded after it: half a minute later each is looked at again."""
+AGAIN = "qualities-again"
 
 
 class Assessing:
@@ -54,37 +55,43 @@ class Assessing:
 
     async def step(self) -> int:
         """Catch up, a page after the other; answers how many were assessed. None is, while a needed policy is unset."""
-        assessed, full = 0, True
-        while full:
-            fresh, full = await self._page()
-            assessed += fresh
+        try:
+            measure = self._desk.measure(self._ledger.clock.now())
+        except LimitUnset:
+            return 0
+        assessed = 0
+        for mark, until in ((QUALITIES, FOR_EVER), (AGAIN, self._ledger.clock.now() - LATE)):
+            full = True
+            while full:
+                fresh, full = await self._page(mark, until, measure)
+                assessed += fresh
         return assessed
 
-    async def _page(self) -> tuple[int, bool]:
+    async def _page(self, name: str, until: datetime, measure: Yardstick) -> tuple[int, bool]:
         """Take the next few hundred: how many of them were assessed, and whether more may wait behind them."""
-        now = self._ledger.clock.now()
-        try:
-            measure = self._desk.measure(now)
-        except LimitUnset:
-            return 0, False
-        mark = await self._marks.find_one({"_id": QUALITIES}) or {}
+        mark = await self._marks.find_one({"_id": name}) or {}
         if mark.get("policy") != measure.version:
             mark = {"policy": measure.version, "recorded": NEVER, "customer": ""}
         behind = [
-            {"recorded": {"$gt": mark["recorded"]}},
+            {"recorded": {"$gt": mark["recorded"], "$lt": until}},
             {"recorded": mark["recorded"], "_id": {"$gt": mark["customer"]}},
         ]
-        found = await self._customers.find({"$or": behind}).sort([("recorded", 1), ("_id", 1)]).to_list(AT_ONCE)
+        cursor = self._customers.find({"$or": behind}, {"recorded": 1, "version": 1})
+        found = await cursor.sort([("recorded", 1), ("_id", 1)]).to_list(AT_ONCE)
+        if not found:
+            return 0, False
         fresh = await self._unassessed(found, measure)
-        await self._assess(await self._ledger.read_heads(STORED, fresh), measure, now)
-        await self._marks.replace_one({"_id": QUALITIES}, {**mark, **_reached(found, mark, now)}, upsert=True)
+        documents = await self._customers.find({"_id": {"$in": fresh}}).to_list() if fresh else []
+        await self._assess(await self._ledger.read_heads(STORED, documents), measure, self._ledger.clock.now())
+        reached = {"recorded": found[-1]["recorded"], "customer": found[-1]["_id"]}
+        await self._marks.replace_one({"_id": name}, {**mark, **reached}, upsert=True)
         return len(fresh), len(found) == AT_ONCE
 
-    async def _unassessed(self, found: Sequence[Document], measure: Yardstick) -> list[Document]:
+    async def _unassessed(self, found: Sequence[Document], measure: Yardstick) -> list[str]:
         ids = [one["_id"] for one in found]
         query = {"_id": {"$in": ids}, "policy": measure.version}
         known = {one["_id"]: one["version"] async for one in self._qualities.find(query, {"version": 1})}
-        return [one for one in found if known.get(one["_id"]) != one["version"]]
+        return [one["_id"] for one in found if known.get(one["_id"]) != one["version"]]
 
     async def _assess(self, heads: Sequence[Loaded[Customer]], measure: Yardstick, now: datetime) -> None:
         states = [(one.state, one.version) for one in heads if one.state is not None]
@@ -124,10 +131,3 @@ def _document(state: Customer, version: int, measure: Yardstick) -> dict[str, An
         "void": is_void(state),
         "verified_at": verified_at(state),
     }
-
-
-def _reached(found: Sequence[Document], mark: Document, now: datetime) -> dict[str, Any]:
-    """Where the next step goes on: behind a full page; after the last one a little before now."""
-    if len(found) == AT_ONCE:
-        return {"recorded": found[-1]["recorded"], "customer": found[-1]["_id"]}
-    return {"recorded": max(mark["recorded"], now - OVERLAP), "customer": ""}

@@ -6,11 +6,13 @@ from datetime import date, datetime
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
+from services.customer.model.cadence import Cadence
 from services.customer.model.customer import Customer, evolve
 from services.customer.model.files import About, CustomerUnknown
 from services.customer.model.filing import Filing
 from services.customer.model.likeness import marks_of
 from services.customer.model.quality import Yardstick
+from services.customer.model.risk import Weights
 from shared.contracts.decision import Said, Scene
 from shared.contracts.intake import Customer as CustomerRef
 from shared.contracts.intake import ExternalId
@@ -51,6 +53,14 @@ class Desk:
     def measure(self, now: datetime) -> Yardstick:
         """The policies about the quality of files at this instant. Raises LimitUnset."""
         return _measure(self.policies, self.zone, self.day(now))
+
+    def cadence(self, now: datetime) -> Cadence:
+        """How long a customer may go without a word, at this instant. Raises LimitUnset."""
+        return _cadence(self.policies, self.day(now))
+
+    def weights(self, now: datetime) -> Weights:
+        """What each sign of leaving counts at this instant. Raises LimitUnset."""
+        return _weights(self.policies, self.day(now))
 
     def day(self, now: datetime) -> date:
         """The day of an instant, here."""
@@ -117,6 +127,16 @@ def _filing(policies: Policies, on: date) -> Filing:
 @lru_cache(maxsize=8)
 def _measure(policies: Policies, zone: ZoneInfo, on: date) -> Yardstick:
     return Yardstick.of(policies, _filing(policies, on), on, zone)
+
+
+@lru_cache(maxsize=8)
+def _cadence(policies: Policies, on: date) -> Cadence:
+    return Cadence.of(policies, on)
+
+
+@lru_cache(maxsize=8)
+def _weights(policies: Policies, on: date) -> Weights:
+    return Weights.of(policies, on)
 
 
 @lru_cache(maxsize=8)

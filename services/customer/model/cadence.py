@@ -48,6 +48,14 @@ class Cadence:
             return None
         return deadline(self.calendar, state.contacted_at, span, self.day_end)
 
+    def overdue(self, state: Customer, now: datetime) -> bool:
+        """Whether the customer should have heard from us before now. Raises CalendarYearUnknown."""
+        silent = self.silent_before(now).get(state.grade or "")
+        if silent is None or state.contacted_at is None or state.contacted_at >= silent:
+            return False
+        due = self.due(state)
+        return due is not None and due.at <= now
+
     def silent_before(self, now: datetime) -> dict[str, datetime]:
         """Grade → customers whose last contact is not before this instant are not overdue; the others may be.
 

@@ -5,7 +5,6 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query
 
 from services.customer.desk import STORED, Desk
-from services.customer.model.cadence import Cadence
 from services.customer.views.customer_file import Reading, Shown, owners_of, read_file
 from services.customer.views.worklist import After, Limit, beyond, next_page
 from shared.contracts.envelope import Code, Moment
@@ -63,7 +62,7 @@ def routes(ledger: Ledger, desk: Desk) -> APIRouter:
     async def next_contact(customer_id: Code, permit: Reading) -> NextContact:
         loaded, _ = await read_file(ledger, customer_id, permit)
         now = ledger.clock.now()
-        cadence = Cadence.of(desk.policies, desk.day(now))
+        cadence = desk.cadence(now)
         state = loaded.state
         due = None if state is None else cadence.due(state)
         talks = ledger.database["interactions"].find({"owner": {"$in": owners_of(loaded)}}, {"needs": 1})
@@ -89,7 +88,7 @@ def routes(ledger: Ledger, desk: Desk) -> APIRouter:
         limit: Limit = 50,
     ) -> OverduePage:
         now = ledger.clock.now()
-        cadence = Cadence.of(desk.policies, desk.day(now))
+        cadence = desk.cadence(now)
         silent = {name: at for name, at in cadence.silent_before(now).items() if grade in (None, name)}
         if not silent:
             return OverduePage(customers=[])

@@ -4,14 +4,13 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from fastapi import APIRouter
-from fastapi.responses import JSONResponse
+import orjson
+from fastapi import APIRouter, Response
 
 from services.customer.desk import Desk
-from services.customer.model.cadence import Cadence
 from services.customer.model.heard import CaseTold, Told, cases, responses
 from services.customer.model.parts import Contract, Purchase
-from services.customer.model.risk import Seen, Weights, reasons, score
+from services.customer.model.risk import Seen, reasons, score
 from services.customer.model.spending import Spending
 from services.customer.views.contacts import ShownContact
 from services.customer.views.customer_file import (
@@ -145,7 +144,7 @@ def routes(ledger: Ledger, desk: Desk) -> APIRouter:
         response_model_exclude_none=True,
         summary="A customer from all sides",
     )
-    async def customer_360(customer_id: Code, permit: Reading) -> JSONResponse:
+    async def customer_360(customer_id: Code, permit: Reading) -> Response:
         sides, now = await all_sides(ledger, customer_id, permit), desk.clock.now()
         view = {
             "file": masked(as_file(desk, sides.loaded), MASKS, sides.fields),
@@ -158,7 +157,7 @@ def routes(ledger: Ledger, desk: Desk) -> APIRouter:
             "risk": _json(_risk(desk, sides, now)),
         }
         # Every section was checked when it was made: the whole is not checked once more.
-        return JSONResponse(view)
+        return Response(orjson.dumps(view), media_type="application/json")
 
     return router
 
@@ -195,7 +194,7 @@ def _tasks(timers: Mapping[str, Timer], now: datetime) -> list[ShownTask]:
 
 
 def _risk(desk: Desk, sides: Sides, now: datetime) -> Risk:
-    weights = Weights.of(desk.policies, desk.day(now))
+    weights = desk.weights(now)
     seen = Seen(
         cases(sides.told),
         responses(sides.told),
@@ -215,9 +214,8 @@ def _unheard(desk: Desk, sides: Sides, now: datetime) -> str | None:
     """
     state = sides.loaded.state
     try:
-        due = None if state is None else Cadence.of(desk.policies, desk.day(now)).due(state)
+        if state is None or not desk.cadence(now).overdue(state, now):
+            return None
     except CalendarYearUnknown:
-        return None
-    if state is None or due is None or due.at > now:
         return None
     return next((str(stored["_id"]) for stored, _ in sides.parts["interactions"]), state.customer_id)

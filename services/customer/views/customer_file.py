@@ -91,6 +91,9 @@ class CustomerFile(Shown):
     contact_at: Moment | None = None
 
 
+OF_STATE = CustomerFile.model_fields.keys() & Customer.model_fields.keys()
+
+
 class CustomerPage(Shown):
     """A page of files in the order of their ids; `next` is the `after` of the following page."""
 
@@ -139,12 +142,11 @@ def as_file(desk: Desk, loaded: Loaded[Customer]) -> dict[str, Any]:
     state = loaded.state
     if state is None:
         raise ValueError("a file that does not exist cannot be shown")
-    fields = state.model_dump(exclude=set(Customer.PARTS))
     filing = desk.filing(desk.clock.now())
     opened = state.contact_at.astimezone(desk.zone) if state.contact_at else None
     name = filing.file_name(state.code, opened) if opened else None
-    more = {"version": loaded.version, "file_name": name, "missing": filing.incomplete(fields)}
-    shown = CustomerFile.model_validate({**fields, **more})
+    more = {"version": loaded.version, "file_name": name, "missing": filing.incomplete(vars(state))}
+    shown = CustomerFile.model_validate({**{field: getattr(state, field) for field in OF_STATE}, **more})
     return shown.model_dump(mode="json", by_alias=True, exclude_none=True)
 
 

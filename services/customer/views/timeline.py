@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Annotated, Any, Literal
 
 import orjson
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Query, Response
 from pymongo import DESCENDING
 
 from services.customer.desk import STORED
@@ -59,7 +59,12 @@ def routes(ledger: Ledger) -> APIRouter:
     router = APIRouter(prefix="/v1/customers", tags=["customers"])
     journal, heard = ledger.database["journal"], ledger.database[HEARD]
 
-    @router.get("/{customer_id}/timeline", response_model_exclude_none=True, summary="What happened, the latest first")
+    @router.get(
+        "/{customer_id}/timeline",
+        response_model=Timeline,
+        response_model_exclude_none=True,
+        summary="What happened, the latest first",
+    )
     async def timeline(
         customer_id: Code,
         permit: Reading,
@@ -67,7 +72,7 @@ def routes(ledger: Ledger) -> APIRouter:
         limit: Annotated[int, Query(ge=1, le=MAX_PAGE)] = 50,
         service: Literal["customer", "survey", "feedback"] | None = None,
         channel: Code | None = None,
-    ) -> Timeline:
+    ) -> Response:
         loaded, fields = await read_file(ledger, customer_id, permit)
         owners = owners_of(loaded)
         behind = {} if after is None else behind_of(*_place(after))
@@ -84,7 +89,8 @@ def routes(ledger: Ledger) -> APIRouter:
         for one in page[:limit]:
             said = masked({"note": notes[one.data["interactionId"]]}, MASKS, fields) if _spoken(one, notes) else {}
             shown.append(one.model_copy(update=said))
-        return Timeline(happened=shown, next=_named(page[limit - 1]) if len(page) > limit else None)
+        answer = Timeline(happened=shown, next=_named(page[limit - 1]) if len(page) > limit else None)
+        return Response(answer.model_dump_json(by_alias=True, exclude_none=True), media_type="application/json")
 
     async def latest(
         collection: Collection, query: Document, told: Callable[[Document], Happened], channel: str | None, most: int
