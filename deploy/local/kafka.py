@@ -7,6 +7,7 @@ import subprocess
 import uuid
 from pathlib import Path
 
+from deploy.local import classes
 from deploy.local.jars import kafka_classpath
 from deploy.local.java import Java, find_java
 from deploy.local.ports import LOOPBACK
@@ -88,7 +89,9 @@ def format_once(folder: Path, server: Path, java: Java, jars: list[Path]) -> Non
     cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).rstrip(b"=").decode()
     while cluster.startswith("-"):  # the tool would take it for an option
         cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).rstrip(b"=").decode()
-    command = [*java_command(folder, java, jars), "kafka.tools.StorageTool", "format", "-t", cluster, "-c", str(server)]
+    jvm = (*SMALL_JVM, *classes.used(java, jars))
+    tool = ["kafka.tools.StorageTool", "format", "-t", cluster, "-c", str(server)]
+    command = [*java_command(folder, java, jars, jvm), *tool]
     answer = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
     if answer.returncode:
         said = (answer.stderr or answer.stdout).strip().splitlines()
@@ -97,7 +100,7 @@ def format_once(folder: Path, server: Path, java: Java, jars: list[Path]) -> Non
         )
 
 
-def java_command(folder: Path, java: Java, jars: list[Path], jvm: tuple[str, ...] = SMALL_JVM) -> list[str]:
+def java_command(folder: Path, java: Java, jars: list[Path], jvm: tuple[str, ...]) -> list[str]:
     """The JVM with its options and class path, up to where the main class goes."""
     logging = f"-Dlog4j2.configurationFile={folder / 'log4j2.properties'}"
     return [str(java.path), *jvm, logging, "-cp", os.pathsep.join(map(str, jars))]
@@ -129,6 +132,7 @@ def prepare(folder: Path, port: int, controller_port: int, jvm: tuple[str, ...] 
     java = find_java()
     server = write_configuration(folder, port, controller_port)
     format_once(folder, server, java, jars)
+    jvm = (*jvm, *(classes.used(java, jars) or classes.kept(java, jars)))
     return [*java_command(folder, java, jars, jvm), "kafka.Kafka", str(server)]
 
 
