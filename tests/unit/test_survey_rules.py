@@ -71,7 +71,7 @@ def form(*given: dict[str, Any], **changes: Any) -> Submission:
         "source": "shop",
         "time": NOON + timedelta(hours=1),
     }
-    return Submission.model_validate({**fields, **changes})
+    return Submission(**{**fields, **changes})
 
 
 def said_by(campaign: Campaign | None, submission: Submission) -> SurveyResponded:

@@ -80,14 +80,15 @@ def judge(answers: Sequence[IntakeAnswer], questions: Sequence[Question]) -> Jud
 
 def _judge_one(answer: IntakeAnswer, question: Question, judged: Judged) -> bool:
     """Note the answer; False when it says nothing."""
-    name, comment = question.question, (answer.comment or "").strip()
-    said = {"value": answer.value is not None, "choice": answer.choice is not None, "comment": bool(comment)}
+    name, comment = question.question, answer.comment.strip() if answer.comment else ""
+    told = (("value", answer.value), ("choice", answer.choice), ("comment", comment or None))
+    said = [form for form, content in told if content is not None]
     form = _form(question)
-    wrong = [other for other, is_said in said.items() if is_said and other != form]
-    if wrong:
+    if said and said != [form]:
+        wrong = next(other for other in said if other != form)
         raise AnswerOfWrongKind(
-            f"question {name!r} is a {question.kind} question and takes a {form}, not a {wrong[0]}; "
-            f"send the {wrong[0]} under a question of its own kind"
+            f"question {name!r} is a {question.kind} question and takes a {form}, not a {wrong}; "
+            f"send the {wrong} under a question of its own kind"
         )
     if question.scale is not None:
         _same_scale(answer, question)
@@ -105,7 +106,7 @@ def _judge_one(answer: IntakeAnswer, question: Question, judged: Judged) -> bool
         judged.choices[name] = answer.choice
     elif comment:
         judged.comments[name] = comment
-    return said[form]
+    return bool(said)
 
 
 def _form(question: Question) -> str:

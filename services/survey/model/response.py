@@ -1,10 +1,12 @@
 """A response: what one customer answered, and the rule that takes it. Comments and choices stay here, sealed."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, ClassVar
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import Field, field_serializer
 
 from services.survey.model.answers import judge, questions_of
 from services.survey.model.campaign import COLLECTION as CAMPAIGNS
@@ -46,21 +48,31 @@ class Response(State):
     topics: list[str] = []
     dims: dict[str, str] = {}
     answered_at: datetime
-    comments: dict[str, str] = {}
-    choices: dict[str, str] = {}
+    comments: dict[str, str] = Field(default_factory=dict)
+    choices: dict[str, str] = Field(default_factory=dict)
+
+    @field_serializer("answers")
+    def _as_stored(self, answers: list[Answer]) -> list[dict[str, Any]]:
+        return [_stored(answer) for answer in answers]
+
+
+@lru_cache(maxsize=20_000)
+def _stored(answer: Answer) -> dict[str, Any]:
+    """Nobody writes into it. Most answers repeat one of a few hundred; to take each apart took most of storing one."""
+    return answer.model_dump()
 
 
 def evolve(state: Response | None, event: Event, private: Mapping[str, Any]) -> Response:
     """Fold one event, public and private part, into the state."""
     if state is not None or not isinstance(event, said.SurveyResponded):
         raise ValueError(f"{event.TYPE} does not fit a response that is {'new' if state is None else 'submitted'}")
-    return Response.model_validate({**dict(event), **private})
+    return Response.model_validate({**vars(event), **private})
 
 
-class Submission(BaseModel):
+@dataclass(frozen=True)
+class Submission:
     """What somebody hands in: whose answers, to which campaign (or none), said by which source, when and where."""
 
-    model_config = ConfigDict(frozen=True)
     response_id: str
     campaign_id: str | None
     customer_id: str | None
