@@ -32,6 +32,7 @@ WATERMARK_MARGIN = timedelta(seconds=60)
 """No transaction lives longer than MongoDB's transactionLifetimeLimitSeconds, so nothing older can still appear."""
 WATERMARK_EVERY_S = 5.0
 RESCAN_PAGE = 2_000
+STORE_EVERY_S = 0.1
 
 log = logger("relay")
 
@@ -143,6 +144,8 @@ class Relay:
                 await self._rescan(publisher, state.get("acknowledged"))
                 await self._store(stream.token, None)
             self.failing = None
+            loop, stored_at = asyncio.get_running_loop(), 0.0
+            acknowledged: datetime | None = None
             while True:
                 await self._renew()
                 asked_at = self._clock.now()
@@ -152,15 +155,19 @@ class Relay:
                     log.warning("the database was put back, scanning the journal")
                     await self._store(None, None)
                     return
-                self._in_hand = len(documents)
                 if documents:
+                    self._in_hand = len(documents)
                     point("relay.send")
-                await self._send(publisher, documents)
-                if documents:
+                    await self._send(publisher, documents)
+                    acknowledged = _earliest(documents)
+                # What comes quickly does not wait for each batch to be remembered; after a kill so much is sent again.
+                if acknowledged is not None and (not documents or loop.time() - stored_at >= STORE_EVERY_S):
                     point("relay.store")
-                    await self._store(stream.token, _earliest(documents))
+                    await self._store(stream.token, acknowledged)
                     point("relay.stored")
-                else:
+                    acknowledged, stored_at = None, loop.time()
+                if not documents:
+                    self._in_hand = 0
                     await self._mark(publisher, asked_at)
 
     @contextlib.asynccontextmanager
