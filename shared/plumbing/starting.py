@@ -3,8 +3,8 @@
 import gc
 from importlib import import_module
 
-YOUNG_OBJECTS = 200_000
-"""So many are made before one looks for garbage among them. A batch of events makes that many and drops them again."""
+YOUNG_OBJECTS = 1_000_000
+"""So many are made before one looks for garbage among them. The events in hand are some 300,000, and hardly any."""
 
 
 def start(service: str, young_objects: int = YOUNG_OBJECTS) -> None:
