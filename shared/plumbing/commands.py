@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any, TypeVar
 
-from fastapi import Depends, Header, Request
+from fastapi import Header, Request
 from fastapi.responses import JSONResponse
 from pymongo import InsertOne
 
 from shared.contracts.state import State
-from shared.plumbing.access import Caller, Permit, caller, facts_of
+from shared.plumbing.access import Caller, Permit, facts_of
 from shared.plumbing.database import Document
 from shared.plumbing.grouping import Groups, Wish
 from shared.plumbing.journal import Cause, Draft, Ledger, Loaded, Stale, Task
@@ -44,13 +44,13 @@ class Asked:
 
 async def asked(
     request: Request,
-    who: Annotated[Caller, Depends(caller)],
     idempotency_key: Annotated[
         str | None,
         Header(min_length=1, max_length=200, description="The same key and body get the first answer again."),
     ] = None,
 ) -> Asked:
     """Dependency of every POST route. Raises Problem 400 for a body where none is read: it would be ignored."""
+    who: Caller = request.state.caller
     body = await request.body()
     if request.scope["route"].body_field is None and body.strip() not in (b"", b"{}"):
         raise Problem(400, "no-body-expected", "No body expected", "This command takes no body: send it without one.")

@@ -4,12 +4,13 @@ The gate stands before every route of an application: it learns who asks and loo
 without one is closed to everybody but the local caller of a process without authentication.
 """
 
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 import structlog
 from fastapi import Depends, Request
 from fastapi.routing import APIRoute
 from fastapi.security import HTTPBearer
+from fastapi.security.base import SecurityBase
 from pymongo.errors import PyMongoError
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -25,15 +26,18 @@ EVERYONE = "everyone"
 """Declared by the few routes that need no token."""
 
 
-class Door:
-    """What a route declares; as a dependency it gives the route its Permit."""
+class Door(SecurityBase):
+    """What a route declares; as a dependency it gives the route its Permit, and OpenAPI the token it takes."""
+
+    model = _bearer.model
+    scheme_name = _bearer.scheme_name
 
     def __init__(self, action: str, rows: bool, topic: str) -> None:
         self.action = action
         self.rows = rows
         self.topic = topic
 
-    async def __call__(self, request: Request, _told_in_openapi: Annotated[Any, Depends(_bearer)]) -> Permit:
+    async def __call__(self, request: Request) -> Permit:
         permit: Permit = request.state.permit
         return permit
 
