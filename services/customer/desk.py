@@ -7,7 +7,8 @@ from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from services.customer.model.cadence import Cadence
-from services.customer.model.customer import Customer, evolve
+from services.customer.model.customer import Customer
+from services.customer.model.file_after import evolve
 from services.customer.model.files import About, CustomerUnknown
 from services.customer.model.filing import Filing
 from services.customer.model.likeness import marks_of

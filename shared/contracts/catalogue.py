@@ -12,6 +12,8 @@ from shared.contracts import (
     entitlements,
     feedback,
     inviting,
+    key_changes,
+    merges,
     quality,
     service_items,
     spending,
@@ -36,6 +38,8 @@ SPOKEN: tuple[tuple[str, tuple[type[Event], ...]], ...] = (
         "customer",
         (
             *customer.SAYS,
+            *key_changes.SAYS,
+            *merges.SAYS,
             *care.SAYS,
             *spending.SAYS,
             *visits.SAYS,
@@ -59,7 +63,7 @@ def _entries() -> Iterator[Entry]:
         survey.SurveyResponded: ("customer", "feedback", "reporting"),
         visits.VisitCompleted: ("feedback", "reporting"),
         **dict.fromkeys(
-            (*consent.SAYS, customer.ErasureCompleted, customer.CustomersMerged, customer.CustomersUnmerged),
+            (*consent.SAYS, customer.ErasureCompleted, merges.CustomersMerged, merges.CustomersUnmerged),
             ("reporting", "survey"),
         ),
     }

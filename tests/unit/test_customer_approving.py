@@ -6,7 +6,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from services.customer.model import key_changes, merge_requests
-from services.customer.model.customer import Customer, evolve
+from services.customer.model.customer import Customer
+from services.customer.model.file_after import evolve
 from services.customer.model.parts import KeyChange, MergeRequest
 from shared.contracts.decision import Said
 from shared.policy.approvals.approval import Approval

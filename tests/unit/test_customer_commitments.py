@@ -16,9 +16,10 @@ from services.customer.model.commitments import (
     keep,
     promise,
 )
-from services.customer.model.customer import Customer, evolve
+from services.customer.model.customer import Customer
 from services.customer.model.deadlines import Deadlines, before
 from services.customer.model.erasure import erase
+from services.customer.model.file_after import evolve
 from services.customer.model.files import CustomerErased
 from services.customer.model.open_timers import COMMITMENT
 from shared.contracts import care as said

@@ -7,8 +7,9 @@ import pytest
 
 from services.customer.model.consenting import ConsentUnproven, Purposes, PurposeUnknown, grant, may_send, withdraw
 from services.customer.model.consents import Consent
-from services.customer.model.customer import Customer, evolve
+from services.customer.model.customer import Customer
 from services.customer.model.erasure import erase
+from services.customer.model.file_after import evolve
 from services.customer.model.files import (
     About,
     CustomerErased,

@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from services.customer.model.customer import Customer, evolve
+from services.customer.model.customer import Customer
 from services.customer.model.entitlements import (
     EntitledAlready,
     EntitlementNotActive,
@@ -19,6 +19,7 @@ from services.customer.model.entitlements import (
     rewarded,
     use,
 )
+from services.customer.model.file_after import evolve
 from services.customer.model.files import About, CustomerErased
 from services.customer.model.purchases import cancel, place, refund
 from shared.contracts import entitlements as said

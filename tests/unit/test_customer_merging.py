@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 
 from services.customer.model import contracts, purchases
 from services.customer.model.consents import Consent
-from services.customer.model.customer import Customer, evolve
+from services.customer.model.customer import Customer
 from services.customer.model.entitled import Entitlement
+from services.customer.model.file_after import evolve
 from services.customer.model.files import About
 from services.customer.model.filing import Code
 from services.customer.model.merging import (

@@ -7,7 +7,8 @@ import pytest
 
 from services.customer.model import company_events as events
 from services.customer.model.consenting import Purposes, SendingNotPermitted
-from services.customer.model.customer import Customer, evolve
+from services.customer.model.customer import Customer
+from services.customer.model.file_after import evolve
 from services.customer.model.files import About, CustomerErased
 from services.customer.model.opportunities import (
     Chance,

@@ -6,8 +6,9 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from services.customer.model.customer import Customer, evolve
+from services.customer.model.customer import Customer
 from services.customer.model.deadlines import Deadlines
+from services.customer.model.file_after import evolve
 from services.customer.model.open_timers import MAINTENANCE
 from services.customer.model.plans import (
     MOST_STEPS,

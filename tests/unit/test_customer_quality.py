@@ -7,9 +7,10 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from services.customer.model.cleaning import ask, close
-from services.customer.model.customer import Customer, evolve
+from services.customer.model.customer import Customer
 from services.customer.model.deadlines import Deadlines
 from services.customer.model.erasure import erase
+from services.customer.model.file_after import evolve
 from services.customer.model.filing import Filing
 from services.customer.model.open_timers import CLEANING
 from services.customer.model.quality import Yardstick, is_void, problems_of, quality, verify

@@ -12,7 +12,7 @@ from services.customer.model.approving import Events, Verdict, answered, complet
 from services.customer.model.customer import Customer
 from services.customer.model.files import About, change
 from services.customer.model.parts import KeyChange
-from shared.contracts import customer as said
+from shared.contracts import key_changes as said
 from shared.contracts.decision import Invalid, NotFound, Refusal, Said
 from shared.policy.approvals.acting import Acting
 from shared.policy.approvals.asking import resubmit as sent_again

@@ -10,7 +10,7 @@ from services.customer.model.approving import Events, Verdict, answered, complet
 from services.customer.model.customer import Customer
 from services.customer.model.merging import Act, absorb, give_up, may_merge
 from services.customer.model.parts import MergeRequest
-from shared.contracts import customer as said
+from shared.contracts import merges as said
 from shared.contracts.decision import NotFound, Said
 from shared.policy.approvals.acting import Acting
 from shared.policy.approvals.asking import resubmit as sent_again

@@ -18,8 +18,8 @@ from services.customer.model.entitled import Entitlement
 from services.customer.model.files import CustomerUnknown
 from services.customer.model.parts import Contract, Purchase
 from shared.contracts import consent
-from shared.contracts import customer as said
 from shared.contracts import entitlements as entitled
+from shared.contracts import merges as said
 from shared.contracts.decision import Invalid, Refusal, Said
 
 MOST_PARTS = 5_000

@@ -8,6 +8,7 @@ from pydantic import Field, TypeAdapter
 
 from services.customer.model.naming import normal_email, normal_name, normal_phone
 from shared.contracts import customer as said
+from shared.contracts import key_changes, merges
 from shared.contracts.state import Part
 from shared.policy.approvals.approval import Approval
 from shared.policy.approvals.approval import evolve as moved
@@ -42,7 +43,7 @@ class Contract(Part):
 
     monthly_amount: int
     signed_amount: int
-    changes: list[said.AmountChange] = []
+    changes: list[merges.AmountChange] = []
     """As told, in that order."""
     currency: str
     product_line: str | None = None
@@ -117,11 +118,11 @@ def merge_request_after(
 ) -> MergeRequest:
     """The request after an event about it."""
     approval = moved(before.approval if before else None, MOVE.validate_python(private["move"]))
-    if isinstance(event, said.MergeRequested):
+    if isinstance(event, merges.MergeRequested):
         return MergeRequest(merged_id=event.merged_id, reason=private["reason"], approval=approval)
     if before is None:
         raise ValueError("the merge request is not loaded")
-    if isinstance(event, said.MergeResubmitted):
+    if isinstance(event, merges.MergeResubmitted):
         return before.model_copy(update={"approval": approval, "reason": private["reason"], "because": None})
     return before.model_copy(update={"approval": approval, "because": private.get("reason")})
 
@@ -129,7 +130,7 @@ def merge_request_after(
 def key_change_after(before: KeyChange | None, event: said.CustomerEvent, private: Mapping[str, Any]) -> KeyChange:
     """The request after an event about it."""
     approval = moved(before.approval if before else None, MOVE.validate_python(private["move"]))
-    if isinstance(event, said.KeyChangeRequested | said.KeyChangeResubmitted):
+    if isinstance(event, key_changes.KeyChangeRequested | key_changes.KeyChangeResubmitted):
         return KeyChange(fields=event.fields, values=private["values"], approval=approval)
     if before is None:
         raise ValueError("the key change is not loaded")
@@ -138,7 +139,7 @@ def key_change_after(before: KeyChange | None, event: said.CustomerEvent, privat
 
 def purchase_after(before: Purchase | None, event: said.CustomerEvent, private: Mapping[str, Any]) -> Purchase:
     """The order after an event about it."""
-    if isinstance(event, said.PurchaseRecorded | said.PurchaseAdopted):
+    if isinstance(event, said.PurchaseRecorded | merges.PurchaseAdopted):
         return Purchase.model_validate({**event.model_dump(), **private})
     if before is None:
         raise ValueError("the purchase is not loaded")
@@ -157,7 +158,7 @@ def contract_after(before: Contract | None, event: said.CustomerEvent, private: 
         told = {"amount_told_at": event.starts_at, "end_told_at": event.starts_at}
         signed = {"signed_amount": event.monthly_amount}
         return Contract.model_validate({**event.model_dump(), **told, **signed, **private})
-    if isinstance(event, said.ContractAdopted):
+    if isinstance(event, merges.ContractAdopted):
         return Contract.model_validate({**event.model_dump(), "signed_amount": event.monthly_amount, **private})
     if before is None:
         raise ValueError("the contract is not loaded")
@@ -165,7 +166,7 @@ def contract_after(before: Contract | None, event: said.CustomerEvent, private: 
         case said.ContractChanged():
             told_later = event.at >= before.amount_told_at
             in_force = {"monthly_amount": event.monthly_amount, "amount_told_at": event.at} if told_later else {}
-            change = said.AmountChange(at=event.at, monthly_amount=event.monthly_amount)
+            change = merges.AmountChange(at=event.at, monthly_amount=event.monthly_amount)
             return before.model_copy(update={"changes": [*before.changes, change], **in_force})
         case said.ContractRenewed():
             return before.model_copy(update={"ends_at": event.ends_at, "end_told_at": event.at, "ended": False})

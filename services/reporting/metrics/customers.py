@@ -6,7 +6,7 @@ from typing import Any
 from services.reporting.configuration import Definition
 from services.reporting.metrics.churn import Activity
 from services.reporting.metrics.purchases import Purchases
-from shared.contracts import customer
+from shared.contracts import customer, merges
 from shared.contracts.envelope import Event
 from shared.plumbing.projection import Fact, Family, Heard, Unfit
 
@@ -30,11 +30,11 @@ class Customers:
             customer.ContractChanged,
             customer.ContractRenewed,
             customer.ContractEnded,
-            customer.CustomersMerged,
-            customer.PurchaseAdopted,
-            customer.PurchaseReleased,
-            customer.ContractAdopted,
-            customer.ContractReleased,
+            merges.CustomersMerged,
+            merges.PurchaseAdopted,
+            merges.PurchaseReleased,
+            merges.ContractAdopted,
+            merges.ContractReleased,
         }
     )
 
@@ -47,22 +47,22 @@ class Customers:
         known = fact or NOTHING_LEFT
         said = heard.said
         match said:
-            case customer.PurchaseAdopted() if said.cancelled or (said.refunded and said.refunded >= said.amount):
+            case merges.PurchaseAdopted() if said.cancelled or (said.refunded and said.refunded >= said.amount):
                 return known
-            case customer.PurchaseRecorded() | customer.PurchaseAdopted():
+            case customer.PurchaseRecorded() | merges.PurchaseAdopted():
                 orders = {**known["orders"], said.purchase_id: _order(heard, said)}
                 return {**known, "orders": orders}
-            case customer.CustomersMerged():
+            case merges.CustomersMerged():
                 return NOTHING_LEFT if said.customer_id == said.merged_id else known
-            case customer.PurchaseCancelled() | customer.PurchaseReleased():
+            case customer.PurchaseCancelled() | merges.PurchaseReleased():
                 return _without(known, said.purchase_id)
             case customer.PurchaseRefunded():
                 return _without(known, said.purchase_id) if said.full else known
             case customer.ContractSigned():
                 return _signed(known, heard, said)
-            case customer.ContractAdopted():
+            case merges.ContractAdopted():
                 return _adopted(known, heard, said)
-            case customer.ContractReleased():
+            case merges.ContractReleased():
                 left = {key: one for key, one in known["contracts"].items() if key != said.contract_id}
                 return {**known, "contracts": left}
             case customer.ContractChanged():
@@ -88,7 +88,7 @@ UNSIGNED: Fact = {"start": None, "end": None, "changed": {}}
 """A contract known by a later step alone: kept, and not counted until it is signed."""
 
 
-def _order(heard: Heard, said: customer.PurchaseRecorded | customer.PurchaseAdopted) -> Fact:
+def _order(heard: Heard, said: customer.PurchaseRecorded | merges.PurchaseAdopted) -> Fact:
     _check_amount(said.amount)
     return {
         "day": heard.day(said.occurred_at),
@@ -113,7 +113,7 @@ def _signed(known: Fact, heard: Heard, said: customer.ContractSigned) -> Fact:
     return _with(known, said.contract_id, contract)
 
 
-def _adopted(known: Fact, heard: Heard, said: customer.ContractAdopted) -> Fact:
+def _adopted(known: Fact, heard: Heard, said: merges.ContractAdopted) -> Fact:
     """The contract as it would be, had all that happened to it been told here."""
     for amount in (said.monthly_amount, *(change.monthly_amount for change in said.changes)):
         _check_amount(amount)

@@ -11,9 +11,10 @@ from datetime import datetime
 from services.survey.model.addressee import PURPOSE, Addressee, Word, hear, regroup
 from services.survey.views.invitations import STORED, who_is
 from shared.contracts.consent import ConsentGranted, ConsentWithdrawn
-from shared.contracts.customer import CustomersMerged, CustomersUnmerged, ErasureCompleted
+from shared.contracts.customer import ErasureCompleted
 from shared.contracts.decision import Said, Scene
 from shared.contracts.envelope import Event
+from shared.contracts.merges import CustomersMerged, CustomersUnmerged
 from shared.plumbing.identity import Identity
 from shared.plumbing.journal import Task
 from shared.plumbing.reacting import Reacting, Told
