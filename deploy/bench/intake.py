@@ -194,10 +194,9 @@ async def _course(services: Running, records: list[Record], rate: float | None) 
 
 
 def _spent(services: Running) -> dict[str, float]:
-    """Processor seconds so far, by process."""
-    pids = {name: services.pids(name) for name in services.instances} | {
-        name: [pid] for name, pid in services.place.pids().items()
-    }
+    """Processor seconds so far, by process; none of brokers that somebody else keeps."""
+    brokers = {name: [pid] for name, pid in services.place.pids().items()}
+    pids = {name: services.pids(name) for name in services.instances} | {"mongo": [], "kafka": []} | brokers
     return {name: sum(map(cpu_of, of_name)) for name, of_name in pids.items()}
 
 
