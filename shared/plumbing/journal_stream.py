@@ -78,7 +78,7 @@ class JournalStream:
             {
                 "collection": change["ns"]["coll"],
                 "record": change["fullDocument"],
-                "committed": change["clusterTime"].as_datetime(),
+                "committed": change["clusterTime"],
             }
             for change in changes
         ]

@@ -241,6 +241,6 @@ def _earliest(documents: Sequence[Document]) -> datetime:
 
     The recording times alone would not do: those of a subject never run backwards, so once a clock was ahead they are.
     """
-    committed: datetime = documents[-1]["committed"]
+    committed: datetime = documents[-1]["committed"].as_datetime()
     recorded = [document["record"]["recorded"] for document in documents if "recorded" in document["record"]]
     return min(committed, *recorded) if recorded else committed
