@@ -47,6 +47,7 @@ async def customer(stack: RealStack, namespace: Namespace, tmp_path: Path, issue
 
 
 @pytest.mark.policy("S0-37")
+@pytest.mark.policy("S1-07")
 @pytest.mark.policy("S2-21")
 async def test_a_file_is_seen_by_its_owner_the_team_and_who_is_granted_masks(customer: Running, issuer: Issuer) -> None:
     owner = issuer.bearer("u-1", "specialist")

@@ -1,6 +1,7 @@
 """Who was erased stays erased: an older backup brings back neither words nor names, and no number changes (PIPL 47)."""
 
 import asyncio
+import shutil
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from deploy.backups.putting_back import put_keys_back
 from deploy.local.anew import publish_anew
 from deploy.local.topics import events_topics
 from services.customer.main import build
@@ -18,7 +20,7 @@ from shared.plumbing.settings import Settings
 from tests.support.backups import readable, vault_of
 from tests.support.eventually import eventually
 from tests.support.service import Running, running, settings_for
-from tests.support.stack import Namespace, RealStack
+from tests.support.stack import Namespace, RealStack, drop_databases
 from tests.support.topics import write
 
 pytestmark = [pytest.mark.stack, pytest.mark.policy("S1-07"), pytest.mark.policy("S0-36")]
@@ -26,6 +28,8 @@ SERVICES = {"customer": build, "survey": build_survey, "feedback": build_feedbac
 NAME, PHONE, MAIL, ADDRESS = "司马清扬8426", "13800138426", "canary.8426@example.com", "徐汇区8426号"
 PERSON, SPOKEN, WRITTEN, POISON = "周宁8426", "谈了8426的事", "投诉内容8426", "不成样子8426"
 PERSONAL = (NAME, PHONE, MAIL, ADDRESS, PERSON, SPOKEN, WRITTEN)
+STAYING, LEFT, LEFT_PHONE = "留下8426", "离开8426", "13900139426"
+"""A customer who stays, and somebody there who is erased alone."""
 COMPANY = "金丝雀8426光学有限公司"
 """Of an organisation: open in its file, and in nothing else."""
 
@@ -91,6 +95,16 @@ async def told(here: Installation) -> tuple[str, list[tuple[Running, str]]]:
     ]
 
 
+async def told_of_two(here: Installation) -> tuple[str, str]:
+    """A file, and the contact in it who is going to be erased."""
+    body = {"name": STAYING, "phone": "13700137426", "company": "c", "lawfulBasis": "contract", "needs": "x"}
+    file = (await here.customer.client.post("/v1/customers", json=body)).json()
+    path = f"/v1/customers/{file['customerId']}"
+    added = await here.customer.client.post(f"{path}/contacts", json={"name": LEFT, "phone": LEFT_PHONE})
+    assert added.status_code == 201, added.text
+    return path, f"{path}/contacts/{added.json()['contactId']}"
+
+
 async def text_of(places: list[tuple[Running, str]]) -> str:
     answers = [await service.client.get(place) for service, place in places]
     assert {answer.status_code for answer in answers} == {200}, [answer.text for answer in answers]
@@ -113,6 +127,7 @@ async def test_an_older_backup_brings_nobody_back(stack: RealStack, namespace: N
     async with installation(settings) as here:
         identifier, places = await told(here)
         path = f"/v1/customers/{identifier}"
+        other, contact = await told_of_two(here)
         letters = here.customer.service.database["quarantine"]
         await eventually(lambda: letters.count_documents({"open": True}), 30)
         numbers = await here.numbers()
@@ -122,7 +137,9 @@ async def test_an_older_backup_brings_nobody_back(stack: RealStack, namespace: N
         could_read = readable(vault, backup, masters)
         assert [one for one in PERSONAL if one not in could_read] == []
         erased = await here.customer.client.post(f"{path}/erasure")
-        assert erased.status_code == 200, erased.text
+        left = await here.customer.client.post(f"{contact}/erasure")
+        assert (erased.status_code, left.status_code) == (200, 200), erased.text + left.text
+        early_copy = shutil.copytree(vault.keys / backup.name, tmp_path / "kept by somebody")
         await vault.take(*SERVICES)
 
     await vault.put_back(backup, *SERVICES)
@@ -132,6 +149,9 @@ async def test_an_older_backup_brings_nobody_back(stack: RealStack, namespace: N
         assert [one for one in (*PERSONAL, COMPANY) if one in shown] == []
         for sought in ({"phone": PHONE}, {"name": NAME}, {"email": MAIL}, {"company": "8426光学"}):
             assert (await here.customer.client.get("/v1/customers/search", params=sought)).json() == []
+        assert (await here.customer.client.get("/v1/customers/search", params={"phone": LEFT_PHONE})).json() == []
+        copied = (await here.customer.client.get(f"{other}/personal-data")).text
+        assert (STAYING in copied, LEFT in copied) == (True, False)
         again = await here.customer.client.post(
             f"{path}/contacts", json={"name": PERSON, "phone": PHONE}, headers={"Idempotency-Key": "contacts"}
         )
@@ -140,10 +160,18 @@ async def test_an_older_backup_brings_nobody_back(stack: RealStack, namespace: N
         assert [one["services"] for one in certificates] == [["customer", "survey", "feedback"]]
         assert await here.numbers() == numbers
         kept = await stored(settings[0], here.customer.service.client)
-        assert [one for one in (*PERSONAL, COMPANY, POISON) if one in kept] == []
+        assert [one for one in (*PERSONAL, COMPANY, POISON, LEFT) if one in kept] == []
 
-    can_read = await asyncio.to_thread(readable, vault, backup, masters)
-    assert identifier in can_read
-    assert [one for one in (*PERSONAL, POISON) if one in can_read] == []
+    async def nothing_is_readable() -> None:
+        can_read = await asyncio.to_thread(readable, vault, backup, masters)
+        assert identifier in can_read
+        assert [one for one in (*PERSONAL, POISON, LEFT) if one in can_read] == []
+        assert STAYING in can_read
+
+    await nothing_is_readable()
+    await asyncio.to_thread(drop_databases, stack.mongo, f"{namespace.database_prefix}keys")
+    await asyncio.to_thread(put_keys_back, vault.mongo, vault.prefix, vault.key, early_copy)
+    await nothing_is_readable()
+    shutil.rmtree(early_copy)
     raw = b"".join(file.read_bytes() for file in vault.folder.rglob("*") if file.is_file())
     assert [one for one in (*PERSONAL, COMPANY, POISON) if one.encode() in raw] == []

@@ -116,6 +116,7 @@ async def through_a_table(client: httpx.AsyncClient, url: str) -> None:
     await eventually(done, timeout=60)
 
 
+@pytest.mark.policy("S0-36")
 async def test_canaries_through_every_entrance_are_found_nowhere_else(system: System) -> None:
     async with httpx.AsyncClient(timeout=60) as client:
         for service in INTAKE:

@@ -5,6 +5,8 @@ a file, and reporting and the survey service go by what the journal says.
 """
 
 import uuid
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import orjson
 
@@ -18,6 +20,12 @@ from shared.plumbing.journal import Cause, Ledger
 from shared.plumbing.telemetry import logger
 
 log = logger("erasure")
+LOOKED_FOR_AT_ONCE = 10_000
+UNTOUCHED: Mapping[str, Mapping[str, Any]] = {
+    "customers": {"erased_at": None},
+    "contacts": {"sealed": {"$exists": True}},
+}
+"""Where persons are kept, and what their documents are like while nobody has erased them, or they are known anew."""
 
 
 async def erase_again(ledger: Ledger) -> None:
@@ -25,10 +33,10 @@ async def erase_again(ledger: Ledger) -> None:
 
     Raises Stale after too many lost races.
     """
-    destroyed = await ledger.keyring.destroyed()
-    persons = {one["_id"] for one in destroyed}
+    destroyed = {one["_id"]: one for one in await ledger.keyring.destroyed()}
+    persons = await _untouched(ledger, list(destroyed))
     # A file before the people in it: they go with it.
-    for gone in sorted(destroyed, key=lambda one: "within" in one):
+    for gone in sorted((destroyed[one] for one in persons), key=lambda one: "within" in one):
         if await _is_known(ledger, gone):
             continue
         person, within = gone["_id"], gone.get("within")
@@ -44,12 +52,19 @@ async def erase_again(ledger: Ledger) -> None:
             log.warning("a person whom a backup brought back is erased again", files=files)
 
 
+async def _untouched(ledger: Ledger, persons: Sequence[str]) -> set[str]:
+    """Those of whom something is here as if nobody had erased them."""
+    found: set[str] = set()
+    for first in range(0, len(persons), LOOKED_FOR_AT_ONCE):
+        among = {"_id": {"$in": persons[first : first + LOOKED_FOR_AT_ONCE]}}
+        for collection, untouched in UNTOUCHED.items():
+            found |= {one["_id"] async for one in ledger.database[collection].find({**among, **untouched}, {"_id": 1})}
+    return found
+
+
 async def _is_known(ledger: Ledger, gone: Document) -> bool:
-    """Whether the journal tells of this erasure, or there is nothing here that could be erased."""
+    """Whether the journal tells of this erasure: then the person is known anew, or has gone with a file just now."""
     person, within = gone["_id"], gone.get("within")
-    collection = "contacts" if within else "customers"
-    if await ledger.database[collection].find_one({"_id": person}, {"_id": 1}) is None:
-        return True
     told = {"subject": within or person, "type": ErasureCompleted.TYPE, "recorded": {"$gte": gone["at"]}}
     records = await ledger.database["journal"].find(told, {"event": 1}).to_list()
     erasures = [ErasureCompleted.model_validate(orjson.loads(one["event"])["data"]) for one in records]
