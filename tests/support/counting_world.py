@@ -2,7 +2,7 @@
 
 Every process runs the real `Hearing` over the real `BatchCommitter` and stands still before and after each step of its
 store, until it may go on, or runs into trouble; or it dies or sleeps there. While a slice is committed the next one is
-planned, so it may stand at two places.
+planned, and slips are posted beside both, so it may stand at several places.
 """
 
 import asyncio
@@ -147,41 +147,45 @@ class Process:
         self.committer = committer
         self.hearing = Hearing("tally", [TOPIC], committer, committer.begins)
         self.hearing.attach(lambda: cast("AIOKafkaConsumer", self.consumer), joins_twice=False)
-        self.task: asyncio.Task[None] | None = None
+        self.tasks: dict[str, asyncio.Task[None]] = {}
 
     @property
     def busy(self) -> bool:
-        return self.task is not None and not self.task.done()
+        return any(not task.done() for task in self.tasks.values())
+
+    @property
+    def posting(self) -> bool:
+        return "post" in self.tasks and not self.tasks["post"].done()
 
     async def _bounds(self, places: Collection[TopicPartition]) -> dict[TopicPartition, tuple[int, int]]:
         return {place: (0, self._world.log.ends[place]) for place in places}
 
     def poll(self, most: int) -> None:
         """Hand one poll over, and run up to the first step of the store."""
-        self._begin(self.hearing.hear(self.consumer.poll(most), cast("AIOKafkaConsumer", self.consumer)))
+        self._begin("batch", self.hearing.hear(self.consumer.poll(most), cast("AIOKafkaConsumer", self.consumer)))
 
     def look_back(self) -> None:
         """What the service does now and then, up to the first step of the store."""
-        self._begin(self.hearing.look_back())
+        self._begin("batch", self.hearing.look_back())
 
     def post(self) -> None:
-        """What the service does beside the batches, up to the first step of the store; as there, it may fail."""
+        """What the service does beside a batch in hand, up to the first step of the store; as there, it may fail."""
 
         async def posted() -> None:
             with contextlib.suppress(ConnectionError):
                 await self.committer.post()
 
-        self._begin(posted())
+        self._begin("post", posted())
 
-    def _begin(self, work: Coroutine[Any, Any, None]) -> None:
+    def _begin(self, name: str, work: Coroutine[Any, Any, None]) -> None:
         async def to_the_end() -> None:
             try:
                 await work
             finally:
                 self.gate.moved.set()
 
-        assert not self.busy
-        self.task = self._world.loop.create_task(to_the_end())
+        assert name not in self.tasks or self.tasks[name].done()
+        self.tasks[name] = self._world.loop.create_task(to_the_end())
         self._settle()
 
     def step(self, verdict: Verdict = "go", at: str | None = None) -> None:
@@ -208,9 +212,10 @@ class Process:
         self.end()
 
     def end(self) -> None:
-        """Raise what the hearing must never raise."""
-        if self.task is not None and self.task.done():
-            self.task.result()
+        """Raise what none of them must ever raise."""
+        for task in self.tasks.values():
+            if task.done():
+                task.result()
 
     def rejoin(self, places: Collection[TopicPartition]) -> None:
         """Hear of a rebalance, whatever is going on."""
@@ -260,7 +265,7 @@ class World:
 
     def close(self) -> None:
         """Nobody goes on who stands still."""
-        tasks = [process.task for process in self.processes if process.task is not None and process.busy]
+        tasks = [task for process in self.processes for task in process.tasks.values() if not task.done()]
         if tasks:
             for task in tasks:
                 task.cancel()

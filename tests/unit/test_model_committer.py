@@ -91,6 +91,10 @@ class Mishaps(RuleBasedStateMachine):
             if relayed:
                 self.relay(1, len(self.untold))
 
+    def something_everywhere(self) -> None:
+        for subject in SUBJECTS[: len(PLACES)]:
+            self.record(subject, 0, [1], "red", relayed=True)
+
     @rule(count=st.integers(1, 5), ahead=st.integers(0, 3))
     def relay(self, count: int, ahead: int) -> None:
         """The next events are sent; `ahead` leaves so many out, which come later: a gap."""
@@ -158,20 +162,24 @@ class Mishaps(RuleBasedStateMachine):
         for _ in range(steps):
             self.go(who)
 
-    @rule(who=whos, steps=st.integers(0, 2))
-    def post(self, who: int, steps: int) -> None:
-        """Slips are posted beside the batches, or it stands still before or after that."""
+    @rule(who=whos, most=most, where=wheres, time=times, ways=st.lists(st.integers(0, 2), max_size=4))
+    def post(self, who: int, most: int, where: str, time: int, ways: list[int]) -> None:
+        """One lays a slip, takes more, stands still on the way and posts beside that; then either goes on."""
         self.writers[who].finish()
+        self.something_everywhere()
+        self.work(who, 1)
+        self.something_everywhere()
+        self.begin(who, most, where, time, beside=False, fails=False)
         self.writers[who].post()
-        for _ in range(steps):
-            self.go(who)
+        for which in ways:
+            self.go(who, which)
 
-    @rule(who=whos, which=st.integers(0, 1))
+    @rule(who=whos, which=st.integers(0, 2))
     def go(self, who: int, which: int = 0) -> None:
         if stands := self.writers[who].gate.stands:
             self.writers[who].step(at=stands[which % len(stands)])
 
-    @rule(who=whos, which=st.integers(0, 1))
+    @rule(who=whos, which=st.integers(0, 2))
     def trouble(self, who: int, which: int) -> None:
         """A step fails: before it happened, or its answer is lost (for a commit: outcome unknown)."""
         if stands := self.writers[who].gate.stands:
