@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from deploy.bench.contest import resident_mb_of
-from deploy.bench.ground import Ground, ground, send
+from deploy.bench.ground import NEEDED_BYTES, Ground, ground, send
 from deploy.bench.report import Line, Report, machine, rounded
 from deploy.bench.running import Asking, Running, at_share, running
 from deploy.bench.stock import KNOWN_WELL, SOURCE, TRADES, Customer, histories, registrations
@@ -24,6 +24,10 @@ QUESTIONS = 200
 """Of each kind in a round."""
 IMPORTED = 5_000
 """Rows of the table that is imported, all of them new customers."""
+CACHE_GB = 4.0
+"""Of mongod: a million customers with their journal and indexes are more than it keeps in memory elsewhere."""
+BYTES_EACH = 8_000
+"""On disk, of a customer and the log of both brokers."""
 TAKING_IN = 2
 """Processes of the service while the stock is taken in; one answers the questions."""
 STALLED_S = 300.0
@@ -39,7 +43,7 @@ async def customer(data_dir: Path, seed: int, events: int, rounds: int, only: fr
     """Take in `events` customers, ask `rounds` times. Raises CannotContinue when something stalls or is not found."""
     if only:
         raise CannotContinue("This bench has no peers: leave --only out.")
-    async with ground(data_dir) as place:
+    async with ground(data_dir, CACHE_GB, NEEDED_BYTES + events * BYTES_EACH) as place:
         return await measure(place, seed, events, rounds)
 
 
@@ -86,6 +90,7 @@ async def measure(
         "pairs_found": scan["candidates"],
         "planted": planted,
         "imported_rows_per_s": rounded(rows / imported_s),
+        "mongod_cache_gb": CACHE_GB,
         **memory,
         "rounds": rounds,
     }

@@ -71,13 +71,13 @@ class Ground:
 
 
 @asynccontextmanager
-async def ground(data_dir: Path) -> AsyncIterator[Ground]:
+async def ground(data_dir: Path, cache_gb: float = CACHE_GB, needed_bytes: int = NEEDED_BYTES) -> AsyncIterator[Ground]:
     """Both brokers with all topics of an installation under `bench-`; stopped at the end."""
-    refuse_full_disk(data_dir, NEEDED_BYTES)
+    refuse_full_disk(data_dir, needed_bytes)
     kafka_port, controller_port, mongo_port = free_ports(3)
     address = f"{LOOPBACK}:{kafka_port}"
     broker = await asyncio.to_thread(kafka.prepare, data_dir / "kafka", kafka_port, controller_port, kafka.ROOMY_JVM)
-    database = await asyncio.to_thread(mongo.prepare, data_dir / "mongo", mongo_port, CACHE_GB, OPLOG_MB)
+    database = await asyncio.to_thread(mongo.prepare, data_dir / "mongo", mongo_port, cache_gb, OPLOG_MB)
     supervisor = Supervisor(
         [
             kafka.program(broker, address, data_dir / "kafka.log"),

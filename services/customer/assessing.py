@@ -3,6 +3,7 @@
 `qualities` holds what does not depend on the day; what is stale is asked by the time of the last verification.
 """
 
+import uuid
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
@@ -25,6 +26,7 @@ from shared.contracts.decision import Said, Scene
 from shared.plumbing.commands import perform
 from shared.plumbing.database import Document
 from shared.plumbing.journal import OWNER, Cause, Ledger, Loaded, Stale, Task
+from shared.plumbing.timers import leased
 from shared.policy.policies import LimitUnset
 
 QUALITIES = "qualities"
@@ -36,7 +38,10 @@ AGAIN = "qualities-again"
 
 
 class Assessing:
-    """Chore: assesses what has changed, in the order in which it was recorded, and closes the tasks that are done."""
+    """Chore: assesses what has changed, in the order in which it was recorded, and closes the tasks that are done.
+
+    Of several processes one does it: what each finds, the others would find as well.
+    """
 
     def __init__(self, ledger: Ledger, desk: Desk) -> None:
         self._ledger = ledger
@@ -44,6 +49,7 @@ class Assessing:
         self._customers = ledger.database["customers"]
         self._qualities = ledger.database[QUALITIES]
         self._marks = ledger.database["marks"]
+        self._holder = uuid.uuid4().hex
 
     async def prepare(self) -> None:
         """Indexes; safe to repeat."""
@@ -62,7 +68,7 @@ class Assessing:
         assessed = 0
         for mark, until in ((QUALITIES, FOR_EVER), (AGAIN, self._ledger.clock.now() - LATE)):
             full = True
-            while full:
+            while full and await leased(self._ledger, QUALITIES, self._holder):
                 fresh, full = await self._page(mark, until, measure)
                 assessed += fresh
         return assessed

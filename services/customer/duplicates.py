@@ -17,7 +17,7 @@ from shared.policy.policies import Policies
 
 LARGEST_BLOCK = 50
 """More files than this with one mark tell nothing: a switchboard's number, a business park's address."""
-PAIRS_AT_ONCE = 1_000
+PAIRS_AT_ONCE, MARKS_AT_ONCE = 1_000, 500
 Shared = tuple[bytes, str, str]
 """A mark and two files that have it."""
 NOBODY: tuple[None, frozenset[bytes]] = (None, frozenset())
@@ -121,31 +121,35 @@ class Duplicates:
         scanned = Scanned()
         skipped: set[bytes] = set()
         waiting: list[Shared] = []
-        async for mark, block in self._blocks():
-            scanned.blocks += 1
-            if len(block) > LARGEST_BLOCK:
-                skipped.add(mark)
-                continue
-            waiting += [(mark, a, b) for a, b in itertools.combinations(sorted(block), 2)]
-            if len(waiting) >= PAIRS_AT_ONCE:
-                await self._compare(waiting, skipped, shown, scanned)
-                waiting = []
+        async for counted in self._shared():
+            scanned.blocks += len(counted)
+            skipped |= {mark for mark, files in counted if files > LARGEST_BLOCK}
+            blocks = await self._sharing([mark for mark, files in counted if files <= LARGEST_BLOCK])
+            for mark in sorted(blocks):
+                waiting += [(mark, a, b) for a, b in itertools.combinations(sorted(blocks[mark]), 2)]
+                if len(waiting) >= PAIRS_AT_ONCE:
+                    await self._compare(waiting, skipped, shown, scanned)
+                    waiting = []
         await self._compare(waiting, skipped, shown, scanned)
         scanned.skipped = len(skipped)
         return scanned
 
-    async def _blocks(self) -> AsyncIterator[tuple[bytes, list[str]]]:
-        """Marks that several files have, in their order, with these files, or with more than a block of them."""
+    async def _shared(self) -> AsyncIterator[list[tuple[bytes, int]]]:
+        """Marks that several files have, in their order, some hundred at a time, with how many have each.
+
+        To count first takes a third of the work of gathering the files of every mark: nearly all of them have one.
+        """
         pipeline: list[dict[str, Any]] = [
             {"$match": {"marks.0": {"$exists": True}}},
             {"$project": {"marks": 1}},
             {"$unwind": "$marks"},
-            {"$group": {"_id": "$marks", "ids": {"$firstN": {"input": "$_id", "n": LARGEST_BLOCK + 1}}}},
-            {"$match": {"ids.1": {"$exists": True}}},
+            {"$group": {"_id": "$marks", "files": {"$sum": 1}}},
+            {"$match": {"files": {"$gt": 1}}},
             {"$sort": {"_id": 1}},
         ]
-        async for group in await self._customers.aggregate(pipeline, allowDiskUse=True):
-            yield group["_id"], group["ids"]
+        cursor = await self._customers.aggregate(pipeline, allowDiskUse=True)
+        while counted := await cursor.to_list(MARKS_AT_ONCE):
+            yield [(one["_id"], one["files"]) for one in counted]
 
     async def _compare(self, pairs: Sequence[Shared], skipped: set[bytes], shown: int, scanned: Scanned) -> None:
         heads = await self._heads({one for _, *pair in pairs for one in pair})

@@ -23,6 +23,18 @@ LEASE = timedelta(seconds=30)
 TIMERS_EVERY_S = 1.0
 
 
+async def leased(ledger: Ledger, work: str, holder: str) -> bool:
+    """Whether this process does the work from now on, for as long as it asks again before the lease ends."""
+    now = ledger.clock.now()
+    mine = {"_id": work, "$or": [{"until": {"$lte": now}}, {"holder": holder}]}
+    taken = {"$set": {"holder": holder, "until": now + LEASE}}
+    try:
+        await ledger.database["leases"].update_one(mine, taken, upsert=True)
+    except DuplicateKeyError:
+        return False
+    return True
+
+
 async def fire(ledger: Ledger, due: Iterable[Sequence[Task[Any]]]) -> None:
     """Decide what is due, each by itself; what somebody is busy with is left to the next look."""
     for tasks in due:
@@ -53,7 +65,7 @@ class Timekeeper(Generic[S]):
 
     async def step(self) -> int:
         """Chore: fire what has come by the ledger's clock; answers how many states were looked at."""
-        if not await self._leased():
+        if not await leased(self._ledger, f"timers-{self._aggregate.collection}", self._holder):
             return 0
         come = {"timer_at": {"$lte": self._ledger.clock.now()}}
         cursor = self._ledger.database[self._aggregate.collection].find(come, {"_id": 1}).sort("timer_at", 1)
@@ -63,16 +75,3 @@ class Timekeeper(Generic[S]):
             [[Task(self._aggregate, document["_id"], self._rule, follow=False)] for document in found],
         )
         return len(found)
-
-    async def _leased(self) -> bool:
-        now = self._ledger.clock.now()
-        mine = {
-            "_id": f"timers-{self._aggregate.collection}",
-            "$or": [{"until": {"$lte": now}}, {"holder": self._holder}],
-        }
-        taken = {"$set": {"holder": self._holder, "until": now + LEASE}}
-        try:
-            await self._ledger.database["leases"].update_one(mine, taken, upsert=True)
-        except DuplicateKeyError:
-            return False
-        return True
