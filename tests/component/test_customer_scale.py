@@ -60,6 +60,8 @@ async def test_a_frequent_part_of_a_name_is_searched_no_further_than_it_is_shown
     assert await looked_at(ledger, "customers", everybody, []) <= 2 * SHOWN
     own = {"$or": [{OWNER: {"$in": ["u-58", "u-59"]}}, {"_id": {"$in": []}}]}
     assert await looked_at(ledger, "customers", reached(own, [part]), []) <= 2 * SHOWN
+    lists = ledger.database["customers"].find({"$and": [{"merged_into": None}, own]}).sort("_id", 1).limit(SHOWN)
+    assert (await lists.explain())["executionStats"]["totalDocsExamined"] <= 20, "the lists of who sees the same alone"
 
 
 async def test_a_page_of_a_long_history_is_read_by_index(ledger: Ledger) -> None:
