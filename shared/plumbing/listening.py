@@ -31,6 +31,10 @@ SESSION_MS = 30_000
 """A member that is silent for so long is given up, also when nobody else joins the group."""
 REJOIN_WITHIN_MS = 5_000
 """In a rebalance every living member has joined again within this time; its heartbeat tells it once a second."""
+FETCH_WAIT_MS = 50
+"""A fetch is answered at once when one of its partitions has something; one that has just brought something is asked
+again only behind it, so that long at most. Asking silent ones more often keeps an idle service and the broker busy.
+"""
 LONGEST_PAUSE_S = 1.0
 """Between two attempts at a batch: no more is added to an outage."""
 
@@ -336,7 +340,7 @@ def listen(
         auto_offset_reset="earliest",
         max_records=batch_records or hearing.portion.records,
         batch_timeout_ms=batch_wait_ms,
-        fetch_max_wait_ms=batch_wait_ms,
+        fetch_max_wait_ms=max(FETCH_WAIT_MS, batch_wait_ms),
         max_partition_fetch_bytes=hearing.portion.fetch_bytes,
         session_timeout_ms=SESSION_MS,
         rebalance_timeout_ms=REJOIN_WITHIN_MS,
