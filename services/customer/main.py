@@ -5,6 +5,7 @@ import uuid
 
 from services.customer.assessing import ASSESSING_EVERY_S, Assessing
 from services.customer.commands import (
+    announce_policies,
     change_key_fields,
     clean_files,
     decide_request,
@@ -39,7 +40,7 @@ from services.customer.commands import (
     unmerge_customers,
 )
 from services.customer.commands.age_customers import Ageing
-from services.customer.commands.call_for_rotation import ROTATIONS_EVERY_S, Rotations
+from services.customer.commands.age_staff import STAFF_EVERY_S, AgeingStaff
 from services.customer.commands.expire_requests import Expiring
 from services.customer.commands.follow_calendar import CALENDAR_EVERY_S, Rescheduling
 from services.customer.commands.lapse_requests import LAPSING_EVERY_S, Lapsing
@@ -72,6 +73,7 @@ from services.customer.views import (
     organisation,
     personal_data,
     plans,
+    policies,
     promotions,
     quality,
     requests,
@@ -188,6 +190,8 @@ def build(settings: Settings) -> Service:
             promotions.routes(ledger),
             review_authority.routes(ledger, desk),
             authority_reviews.routes(ledger, desk),
+            announce_policies.routes(ledger, desk, staffing),
+            policies.routes(ledger, desk, staffing),
             personal_data.routes(ledger, desk),
         ],
         hearings=[
@@ -229,7 +233,8 @@ def build(settings: Settings) -> Service:
             (TIMERS_EVERY_S, Expiring(ledger, desk, staffing).step),
             (LAPSING_EVERY_S, lapsing.step),
             (CALENDAR_EVERY_S, Rescheduling(ledger, desk).step),
-            (ROTATIONS_EVERY_S, Rotations(ledger, staffing).step),
+            (STAFF_EVERY_S, AgeingStaff(ledger, staffing).step),
+            (announce_policies.ANNOUNCING_EVERY_S, announce_policies.Announcements(ledger, desk).step),
             (review_authority.REVIEWS_EVERY_S, review_authority.AuthorityReviews(ledger, desk, staffing).step),
         ],
         uploads=frozenset({import_customers.UPLOADS}),

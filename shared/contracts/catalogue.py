@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from shared.contracts import (
+    announcing,
     authority,
     care,
     consent,
@@ -50,6 +51,7 @@ SPOKEN: tuple[tuple[str, tuple[type[Event], ...]], ...] = (
             *service_items.SAYS,
             *staff.SAYS,
             *authority.SAYS,
+            *announcing.SAYS,
         ),
     ),
     ("survey", (*survey.SAYS, *inviting.SAYS)),

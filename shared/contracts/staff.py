@@ -95,12 +95,23 @@ class PromotionStepApproved(StaffEvent):
     on_behalf_of: Code | None = None
 
 
+class PromotionEscalated(StaffEvent):
+    """Nobody decided in time: the holders of the role `to` hear of it, level by level (S0-02)."""
+
+    TYPE: ClassVar[str] = "manyi.staff.promotion.escalated.v1"
+    promotion_id: Code
+    step: int
+    to: Code
+    people: list[Code] = []
+    level: int = 1
+
+
 class PromotionDecided(StaffEvent):
-    """The nomination is agreed to, or not; a post that follows from it is told by its own event."""
+    """The nomination is agreed to or rejected, withdrawn or lapsed; a post that follows is told by its own event."""
 
     TYPE: ClassVar[str] = "manyi.staff.promotion.decided.v1"
     promotion_id: Code
-    outcome: Literal["approved", "rejected"]
+    outcome: Literal["approved", "rejected", "withdrawn", "lapsed"]
 
 
 SAYS: tuple[type[Event], ...] = (
@@ -111,5 +122,6 @@ SAYS: tuple[type[Event], ...] = (
     SubstituteDismissed,
     PromotionNominated,
     PromotionStepApproved,
+    PromotionEscalated,
     PromotionDecided,
 )

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from services.customer.commands.call_for_rotation import Rotations
+from services.customer.commands.age_staff import AgeingStaff
 from services.customer.commands.lapse_requests import Lapsing
 from services.customer.main import build
 from shared.contracts.envelope import parse_moment
@@ -128,6 +128,12 @@ async def test_the_director_nominates_a_manager_and_hr_decides(customer: Running
     decisions = f"{place}/{asked['promotionId']}/decisions"
     yes = {"decision": "approve"}
     assert (await post(customer, decisions, yes, director))[0] == 403
+    _, mistaken = await post(customer, place, wanted, director)
+    withdrawal = f"{place}/{mistaken['promotionId']}/withdrawal"
+    foreign = await post(customer, withdrawal, {}, issuer.bearer("u-dir-2", "director"))
+    assert (foreign[0], foreign[1]["type"]) == (403, "/problems/approval-not-your-request")
+    status, gone = await post(customer, withdrawal, {"reason": "填错"}, director)
+    assert (status, gone["status"]) == (200, "withdrawn"), gone
     listed = await customer.client.get("/v1/promotions", params={"status": "pending"}, headers=hr)
     assert [one["staffId"] for one in listed.json()] == ["u-lead"]
     colleague = issuer.bearer("u-1", "specialist")
@@ -201,7 +207,7 @@ async def test_who_holds_a_post_for_33_months_is_to_rotate_and_the_supervisor_he
         due = parse_moment(shown["posts"][0]["dueAt"])
         assert parse_moment(shown["posts"][0]["warnAt"]) < datetime.now(UTC) < due
 
-        chore = Rotations(later.ledger, later.staffing)
+        chore = AgeingStaff(later.ledger, later.staffing)
         await chore.step()  # perhaps the service's own chore was first
         assert await chore.step() == 0
         later.at(due - timedelta(seconds=1))

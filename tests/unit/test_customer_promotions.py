@@ -7,13 +7,21 @@ import pytest
 
 from services.customer.model import staff
 from services.customer.model.posts import PostHeldAlready, PostImpossible, PostToOneself, PostUnknown, take_post
-from services.customer.model.promotions import NotYoursToNominate, PromotionUnknown, decide, nominate
+from services.customer.model.promotions import (
+    NotYoursToNominate,
+    PromotionUnknown,
+    decide,
+    lapse,
+    nominate,
+    withdraw,
+)
 from services.customer.model.staff import Staff, StaffUnknown
 from shared.contracts import staff as said
 from shared.contracts.decision import Said
 from shared.policy.approvals import refusals
 from shared.policy.approvals.acting import Acting
-from shared.policy.chart import Holder
+from shared.policy.approvals.escalating import Ladder
+from shared.policy.chart import Chart, Holder
 from shared.policy.shelf import read_policies
 
 ON = date(2026, 10, 9)
@@ -84,6 +92,38 @@ def test_a_no_has_its_reason_and_changes_nothing_and_nobody_is_promoted_by_himse
         nominated(who=Acting(person="wang", roles=frozenset({"director"})))
     with pytest.raises(PromotionUnknown):
         decide(state, "n2", HR, "approve", (0, 1), None, S0, ON, NOW)
+
+
+@pytest.mark.policy("S0-19")
+def test_a_nomination_is_taken_back_by_whoever_made_it() -> None:
+    state = after(lead(), nominated())
+    with pytest.raises(refusals.NotYourRequest):
+        withdraw(state, "n1", HR, None, NOW)
+    state = after(state, withdraw(state, "n1", DIRECTOR, "填错", NOW))
+    assert (list(state.posts), state.promotions["n1"].approval.status) == (["p1"], "withdrawn")
+    with pytest.raises(refusals.ApprovalNotOpen):
+        decide(state, "n1", HR, "approve", (0, 1), None, S0, ON, NOW)
+
+
+@pytest.mark.policy("S0-19", "S0-02")
+def test_a_nomination_that_waits_too_long_is_told_up_the_line_where_the_policy_sets_a_time() -> None:
+    chart = Chart.of(S0, ON, [Holder("chief", "coo", "operations")])
+    ladder, due = Ladder(chart, S0.calendar(ON)), NOW + timedelta(days=7)
+    state = after(lead(), nominated())
+    asked = state.promotions["n1"]
+    assert (asked.approval.alarm_at, lapse(state, due, ladder)) == (None, []), "the shipped chain sets no time"
+    timed = {"due_at": due, "alarm_at": due}
+    route = asked.approval.route.model_copy(update={"on_expiry": "escalate", "escalate_to": "coo"})
+    approval = asked.approval.model_copy(update={**timed, "route": route})
+    state = state.model_copy(update={"promotions": {"n1": asked.model_copy(update={"approval": approval})}})
+    assert state.timer_at == due
+    (told,) = lapse(state, due, ladder)
+    assert told.event.model_dump(include={"to", "people", "level"}) == {"to": "coo", "people": ["chief"], "level": 1}
+    state = after(state, [told])
+    assert (lapse(state, due, ladder), state.promotions["n1"].approval.waiting_for) == ([], "hr")
+    ending = approval.model_copy(update={"route": route.model_copy(update={"on_expiry": "lapse"})})
+    state = state.model_copy(update={"promotions": {"n1": asked.model_copy(update={"approval": ending})}})
+    assert after(state, lapse(state, due, ladder)).promotions["n1"].approval.status == "lapsed"
 
 
 def test_whoever_nominates_names_a_post_that_can_be_held_and_one_that_is() -> None:

@@ -1,4 +1,4 @@
-"""Nominate somebody for a post, and decide on it, by HTTP (S0-19)."""
+"""Nominate somebody for a post, decide on it or take it back, by HTTP (S0-19)."""
 
 import uuid
 from collections.abc import Callable, Sequence
@@ -11,7 +11,7 @@ from pydantic.alias_generators import to_camel
 
 from services.customer.commands.acting import acting
 from services.customer.desk import Desk
-from services.customer.model.promotions import decide, nominate
+from services.customer.model.promotions import decide, nominate, withdraw
 from services.customer.model.staff import Staff, existing
 from services.customer.staffing import STORED
 from services.customer.views.promotions import ShownPromotion, as_promotion
@@ -46,8 +46,14 @@ class PromotionDecision(Body):
     reason: Reason | None = None
 
 
+class Withdrawal(Body):
+    """Why the nomination is taken back."""
+
+    reason: Reason | None = None
+
+
 def routes(ledger: Ledger, desk: Desk) -> APIRouter:
-    """POST /v1/staff/{staff_id}/promotions, and …/{promotion_id}/decisions."""
+    """POST /v1/staff/{staff_id}/promotions, and below one …/decisions and …/withdrawal."""
     router = APIRouter(prefix="/v1/staff/{staff_id}/promotions", tags=["staff"])
 
     @router.post(
@@ -89,6 +95,24 @@ def routes(ledger: Ledger, desk: Desk) -> APIRouter:
         def rule(state: Staff | None, scene: Scene) -> Sequence[Said]:
             day, now = desk.day(scene.now), scene.now
             return decide(state, promotion_id, who, body.decision, step, body.reason, desk.policies, day, now)
+
+        return await carry_out(ledger, Task(STORED, staff_id, rule), request, _shown(promotion_id), status=200)
+
+    @router.post(
+        "/{promotion_id}/withdrawal",
+        response_model=ShownPromotion,
+        summary="Take a nomination back before it is decided",
+        dependencies=[allowed("promotion.nominate", rows=True)],
+    )
+    async def withdraw_nomination(
+        staff_id: Code,
+        promotion_id: Code,
+        body: Withdrawal,
+        request: Annotated[Asked, Depends(asked)],
+        who: Annotated[Acting, Depends(acting(desk))],
+    ) -> JSONResponse:
+        def rule(state: Staff | None, scene: Scene) -> Sequence[Said]:
+            return withdraw(state, promotion_id, who, body.reason, scene.now)
 
         return await carry_out(ledger, Task(STORED, staff_id, rule), request, _shown(promotion_id), status=200)
 

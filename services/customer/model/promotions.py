@@ -10,8 +10,19 @@ from shared.contracts import staff as said
 from shared.contracts.decision import NotFound, Refusal, Said
 from shared.policy.approvals.acting import Acting
 from shared.policy.approvals.asking import submit
+from shared.policy.approvals.asking import withdraw as taken_back
 from shared.policy.approvals.decided import Decided
-from shared.policy.approvals.moves import Completed, Rejected, Request, StepApproved
+from shared.policy.approvals.deciding import expire
+from shared.policy.approvals.escalating import Ladder
+from shared.policy.approvals.moves import (
+    Completed,
+    Escalated,
+    Lapsed,
+    Rejected,
+    Request,
+    StepApproved,
+    Withdrawn,
+)
 from shared.policy.chart import Holder
 from shared.policy.policies import Policies
 
@@ -92,6 +103,24 @@ def decide(
     return [*told, *taken, *leave_post(evolve(known, taken[0].event, {}), asked.leaves, now)]
 
 
+def withdraw(state: Staff | None, promotion_id: str, who: Acting, reason: str | None, now: datetime) -> list[Said]:
+    """Take a nomination back before it is decided. Raises PromotionUnknown, NotYourRequest, ApprovalNotOpen."""
+    known = existing(state)
+    moves = taken_back(promotion(known, promotion_id).approval, who, now, reason)
+    return [recorded(_event(known, promotion_id, one), one) for one in moves]
+
+
+def lapse(state: Staff | None, now: datetime, ladder: Ladder) -> list[Said]:
+    """The passing of the deadlines of somebody's nominations; repeatable."""
+    if state is None:
+        return []
+    return [
+        recorded(_event(state, promotion_id, one), one)
+        for promotion_id, asked in sorted(state.promotions.items())
+        for one in expire(asked.approval, now, ladder)
+    ]
+
+
 def promotion(state: Staff, promotion_id: str) -> Promotion:
     """One of somebody's nominations. Raises PromotionUnknown."""
     found = state.promotions.get(promotion_id)
@@ -105,9 +134,11 @@ def _event(state: Staff, promotion_id: str, one: Decided) -> said.StaffEvent:
     match one.move:
         case StepApproved(step=step, role=role, signature=signature):
             return said.PromotionStepApproved(**about, step=step, role=role, **signature.model_dump())
-        case Completed():
-            return said.PromotionDecided(**about, outcome="approved")
-        case Rejected():
-            return said.PromotionDecided(**about, outcome="rejected")
+        case Completed() | Rejected() | Lapsed():
+            return said.PromotionDecided.model_validate({**about, "outcome": one.move.outcome})
+        case Withdrawn():
+            return said.PromotionDecided(**about, outcome="withdrawn")
+        case Escalated(step=step, to=to, people=people, level=level):
+            return said.PromotionEscalated(**about, step=step, to=to, people=list(people), level=level)
         case _:
             raise ValueError(f"{one.move.move} is no answer to a nomination")

@@ -15,7 +15,7 @@ from shared.contracts import staff as said
 from shared.contracts.decision import NotFound
 from shared.contracts.envelope import Event
 from shared.contracts.state import State
-from shared.policy.approvals.approval import Approval
+from shared.policy.approvals.approval import OPEN, Approval
 from shared.policy.approvals.approval import evolve as moved
 
 
@@ -73,7 +73,9 @@ class Staff(State):
     @property
     def timer_at(self) -> datetime | None:
         """When there is something to tell next; stored, so that it is found then."""
-        return min((at for one in self.posts.values() if (at := one.next_at) is not None), default=None)
+        posts = (one.next_at for one in self.posts.values())
+        asked = (one.approval.alarm_at for one in self.promotions.values() if one.approval.status in OPEN)
+        return min((at for at in (*posts, *asked) if at is not None), default=None)
 
 
 def evolve(state: Staff | None, event: Event, private: Mapping[str, Any]) -> Staff:
@@ -100,7 +102,7 @@ def evolve(state: Staff | None, event: Event, private: Mapping[str, Any]) -> Sta
             told = event.model_dump(include={"role", "unit", "leaves"})
             promotion = Promotion(approval=moved(None, MOVE.validate_python(private["move"])), **told)
             return known.model_copy(update={"promotions": {**known.promotions, event.promotion_id: promotion}})
-        case said.PromotionStepApproved() | said.PromotionDecided():
+        case said.PromotionStepApproved() | said.PromotionEscalated() | said.PromotionDecided():
             before = known.promotions[event.promotion_id]
             approval = moved(before.approval, MOVE.validate_python(private["move"]))
             promotion = before.model_copy(update={"approval": approval})
