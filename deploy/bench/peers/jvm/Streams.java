@@ -62,8 +62,6 @@ public final class Streams {
         settings.put("max.partition.fetch.bytes", 2 * 1024 * 1024);
         if (Shelf.told("WRITE", "").endsWith("-eos")) {
             settings.put("processing.guarantee", "exactly_once_v2");
-            // Without state on disk its successor has another name, and must wait until the transaction of the dead ends.
-            settings.put("producer.transaction.timeout.ms", 3_000);
         }
         return settings;
     }
