@@ -134,7 +134,7 @@ async def test_an_older_backup_brings_nobody_back(stack: RealStack, namespace: N
         shown = await text_of(places)
         assert [one for one in (*PERSONAL, COMPANY) if one not in shown] == []
         backup = await vault.take(*SERVICES)
-        could_read = readable(vault, backup, masters)
+        could_read = await asyncio.to_thread(readable, vault, backup, masters)
         assert [one for one in PERSONAL if one not in could_read] == []
         erased = await here.customer.client.post(f"{path}/erasure")
         left = await here.customer.client.post(f"{contact}/erasure")
