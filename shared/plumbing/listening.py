@@ -270,6 +270,9 @@ class Hearing(ConsumerRebalanceListener):  # type: ignore[misc]
         consumer = self._find_consumer()
         if consumer is None:
             return {}
+        if getattr(consumer, "_fetcher", consumer) is None:
+            # FastStream shows a consumer before it has started, when aiokafka does not refuse but breaks.
+            raise KafkaError("the consumer has not started yet; ask again")
         asking = asyncio.ensure_future(_bounds(consumer, list(partitions)))
         stopping = asyncio.ensure_future(self._stopping.wait())
         try:

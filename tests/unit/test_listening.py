@@ -146,6 +146,13 @@ async def test_a_stop_does_not_wait_for_a_consumer_that_answers_no_more(scene: S
         await asking
 
 
+async def test_a_consumer_that_has_not_started_cannot_be_asked_yet(scene: Scene) -> None:
+    consumer = AIOKafkaConsumer()
+    scene.hearing.attach(lambda: consumer, joins_twice=False)
+    with pytest.raises(KafkaError, match="not started"):
+        await scene.hearing.bounds([A])
+
+
 async def test_a_smaller_offset_makes_the_partition_be_read_again_from_there(scene: Scene) -> None:
     scene.listener.first = [lambda _: {A: 4, B: 10}]
     await scene.poll(*records(A, 3, 4, 5), *records(B, 9))
