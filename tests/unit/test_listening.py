@@ -151,6 +151,7 @@ async def test_a_consumer_that_has_not_started_cannot_be_asked_yet(scene: Scene)
     scene.hearing.attach(lambda: consumer, joins_twice=False)
     with pytest.raises(KafkaError, match="not started"):
         await scene.hearing.bounds([A])
+    await consumer.stop()
 
 
 async def test_a_smaller_offset_makes_the_partition_be_read_again_from_there(scene: Scene) -> None:
