@@ -83,7 +83,7 @@ class Assessing:
             {"recorded": mark["recorded"], "_id": {"$gt": mark["customer"]}},
         ]
         cursor = self._customers.find({"$or": behind}, {"recorded": 1, "version": 1})
-        found = await cursor.sort([("recorded", 1), ("_id", 1)]).to_list(AT_ONCE)
+        found = await cursor.sort([("recorded", 1), ("_id", 1)]).limit(AT_ONCE).to_list()
         if not found:
             return 0, False
         fresh = await self._unassessed(found, measure)

@@ -108,7 +108,7 @@ class Keyring:
     async def rewrap(self) -> int:
         """Wrap every key with the current master key; safe to repeat and to run beside the services."""
         moved, last = 0, ""
-        while documents := await self._keys.find({"_id": {"$gt": last}}).sort("_id", 1).to_list(REWRAPPED_AT_ONCE):
+        while documents := await self._after(last):
             last = documents[-1]["_id"]
             changes = [
                 UpdateOne({"_id": one["_id"], "wrapped": one["wrapped"]}, {"$set": {"wrapped": self._rewrapped(one)}})
@@ -118,6 +118,9 @@ class Keyring:
             if changes:
                 moved += (await self._keys.bulk_write(changes, ordered=False)).modified_count
         return moved
+
+    async def _after(self, last: str) -> list[Document]:
+        return await self._keys.find({"_id": {"$gt": last}}).sort("_id", 1).limit(REWRAPPED_AT_ONCE).to_list()
 
     def _rewrapped(self, document: Document) -> bytes:
         place = f"keys/{document['_id']}"

@@ -211,7 +211,7 @@ class Relay:
         order = [("subject", 1), ("revision", 1)]
         async with self._client.start_session(snapshot=True) as session:
             found = self._database["journal"].find(query, {"private": 0}, session=session).sort(order)
-            return await found.limit(RESCAN_PAGE).to_list(RESCAN_PAGE)
+            return await found.limit(RESCAN_PAGE).to_list()
 
     async def _store(self, token: Any, acknowledged: datetime | None) -> None:
         """Remember how far Kafka has acknowledged. Raises LeaseLost when a later owner already stored."""

@@ -58,7 +58,8 @@ def routes(ledger: Ledger, desk: Desk) -> APIRouter:
             raise SegmentUnknown(f"there is no segment {segment_id}; list them first")
         segment = kept((await ledger.read_head(SEGMENTS, document)).state, segment_id)
         query = {"$and": [members(RULE.validate_python(segment.rule), ledger.clock.now()), permit.where()]}
-        found = await ledger.database["customers"].find(query, {"_id": 1}).sort("_id", 1).to_list(MOST_GUESTS + 1)
+        cursor = ledger.database["customers"].find(query, {"_id": 1}).sort("_id", 1)
+        found = await cursor.limit(MOST_GUESTS + 1).to_list()
         if len(found) > MOST_GUESTS:
             raise SegmentTooLarge(f"more than {MOST_GUESTS} customers are in the segment; invite by a narrower one")
         return [one["_id"] for one in found]

@@ -85,7 +85,7 @@ def routes(ledger: Ledger, desk: Desk) -> APIRouter:
         if loaded.state is None:
             raise ValueError("a file that was read exists")
         files = {"owner": {"$in": owners_of(loaded)}}
-        people = await contacts.find(files).sort("_id", 1).to_list(MAX_PAGE)
+        people = await contacts.find(files).sort("_id", 1).limit(MAX_PAGE).to_list()
         known = zip(people, await ledger.read_parts(STORED, "contacts", people), strict=True)
         state = loaded.state.model_copy(
             update={"contacts": {stored["_id"]: part for stored, part in known if isinstance(part, Contact)}}
@@ -117,7 +117,7 @@ def routes(ledger: Ledger, desk: Desk) -> APIRouter:
     ) -> Suppressed:
         Purposes.of(desk.policies, desk.today()).check([purpose])
         query = {"purpose": purpose, "status": "withdrawn", "person_id": {"$gt": after}}
-        found = await consents.find(query, {"person_id": 1}).sort("person_id", 1).to_list(limit + 1)
+        found = await consents.find(query, {"person_id": 1}).sort("person_id", 1).limit(limit + 1).to_list()
         persons = [one["person_id"] for one in found[:limit]]
         return Suppressed(purpose=purpose, persons=persons, next=persons[-1] if len(found) > limit else None)
 

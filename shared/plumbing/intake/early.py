@@ -57,7 +57,8 @@ class Early:
         moved = 0
         found: dict[str, list[Document]] = {}
         behind = {"_id": {"$gt": self._swept_to}}
-        documents = await self._database["early"].find(behind, {"sealed": 0}).sort("_id", 1).to_list(SWEPT_AT_ONCE)
+        cursor = self._database["early"].find(behind, {"sealed": 0}).sort("_id", 1)
+        documents = await cursor.limit(SWEPT_AT_ONCE).to_list()
         self._swept_to = documents[-1]["_id"] if len(documents) == SWEPT_AT_ONCE else ""
         for document in documents:
             found.setdefault(document["collection"], []).append(document)
@@ -75,7 +76,7 @@ class Early:
         moved, behind = 0, ""
         while True:
             query = {"waits": subject, "_id": {"$gt": behind}}
-            documents = await self._database["early"].find(query).sort("_id", 1).to_list(AWAKENED_AT_ONCE)
+            documents = await self._database["early"].find(query).sort("_id", 1).limit(AWAKENED_AT_ONCE).to_list()
             if not documents:
                 return moved
             moved += await self._sweep_some(documents)
