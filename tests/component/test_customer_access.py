@@ -33,11 +33,6 @@ FANG = {
 
 
 @pytest.fixture
-def issuer(tmp_path: Path) -> Issuer:
-    return Issuer(tmp_path)
-
-
-@pytest.fixture
 async def customer(stack: RealStack, namespace: Namespace, tmp_path: Path, issuer: Issuer) -> AsyncIterator[Running]:
     teams = tmp_path / "teams.yaml"
     teams.write_text(TEAMS)

@@ -1,32 +1,16 @@
 """The customer card and the card of a key customer, as PDF that says in Chinese what the file says."""
 
 import io
-from collections.abc import AsyncIterator
-from pathlib import Path
 
 import httpx
 import pypdf
 import pytest
 
-from services.customer.main import build
 from tests.support.customers import wang
 from tests.support.issuer import Issuer
-from tests.support.service import Running, running, settings_for
-from tests.support.stack import Namespace, RealStack
+from tests.support.service import Running
 
 pytestmark = pytest.mark.stack
-
-
-@pytest.fixture
-def issuer(tmp_path: Path) -> Issuer:
-    return Issuer(tmp_path)
-
-
-@pytest.fixture
-async def customer(stack: RealStack, namespace: Namespace, tmp_path: Path, issuer: Issuer) -> AsyncIterator[Running]:
-    settings = settings_for(stack, namespace, tmp_path, **issuer.settings())
-    async with running(build, settings, issuer.bearer("probe", "system")) as service:
-        yield service
 
 
 def printed(answer: httpx.Response) -> str:

@@ -1,32 +1,16 @@
 """A file as it was: what was recorded by then, and nothing personal of who was forgotten since."""
 
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
-from services.customer.main import build
 from tests.support.customers import wang
 from tests.support.issuer import Issuer
-from tests.support.service import Running, running, settings_for
-from tests.support.stack import Namespace, RealStack
+from tests.support.service import Running
 
 pytestmark = pytest.mark.stack
-
-
-@pytest.fixture
-def issuer(tmp_path: Path) -> Issuer:
-    return Issuer(tmp_path)
-
-
-@pytest.fixture
-async def customer(stack: RealStack, namespace: Namespace, tmp_path: Path, issuer: Issuer) -> AsyncIterator[Running]:
-    settings = settings_for(stack, namespace, tmp_path, **issuer.settings())
-    async with running(build, settings, issuer.bearer("probe", "system")) as service:
-        yield service
 
 
 def now() -> str:

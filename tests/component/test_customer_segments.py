@@ -1,31 +1,15 @@
 """Segments over HTTP: tried out, saved, listed, exported without formulas, each within its reader's rights."""
 
-from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from services.customer.main import build
 from tests.support.customers import wang
 from tests.support.issuer import Issuer
-from tests.support.service import Running, running, settings_for
-from tests.support.stack import Namespace, RealStack
+from tests.support.service import Running
 
 pytestmark = pytest.mark.stack
 EAST = {"all": [{"field": "region", "in": ["east"]}, {"not": {"field": "size", "known": False}}]}
-
-
-@pytest.fixture
-def issuer(tmp_path: Path) -> Issuer:
-    return Issuer(tmp_path)
-
-
-@pytest.fixture
-async def customer(stack: RealStack, namespace: Namespace, tmp_path: Path, issuer: Issuer) -> AsyncIterator[Running]:
-    settings = settings_for(stack, namespace, tmp_path, **issuer.settings())
-    async with running(build, settings, issuer.bearer("probe", "system")) as service:
-        yield service
 
 
 @pytest.mark.policy("S2-06", "S2-16")

@@ -1,6 +1,5 @@
 """Our people over HTTP: who holds which post, who stands in for whom, who hears of what is late, when posts rotate."""
 
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -22,19 +21,6 @@ pytestmark = pytest.mark.stack
 CRM, DATA = "customer_relations", "customer_data_team"
 YES = {"decision": "approve", "step": 0}
 HOUR = timedelta(hours=1)
-
-
-@pytest.fixture
-def issuer(tmp_path: Path) -> Issuer:
-    return Issuer(tmp_path)
-
-
-@pytest.fixture
-async def customer(stack: RealStack, namespace: Namespace, tmp_path: Path, issuer: Issuer) -> AsyncIterator[Running]:
-    """A service that asks for tokens."""
-    settings = settings_for(stack, namespace, tmp_path, **issuer.settings())
-    async with running(build, settings, issuer.bearer("probe", "system")) as service:
-        yield service
 
 
 async def post(

@@ -3,20 +3,19 @@
 from datetime import date, datetime
 from typing import Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
-from pydantic.alias_generators import to_camel
+from pydantic import Field, model_validator
 
 from services.customer.model.deadlines import Deadlines
+from shared.plumbing.bodies import Body
 from shared.policy.calendar.due import Due
 from shared.policy.declared import Span
 
 MOST_UNITS = 1_000
 
 
-class ByWhen(BaseModel):
+class ByWhen(Body):
     """Within a span, or on a day; a day off gives way to the next day worked."""
 
-    model_config = ConfigDict(extra="forbid", alias_generator=to_camel, validate_by_name=True, validate_by_alias=True)
     within: Span | None = Field(None, examples=[{"amount": 3, "unit": "working_days"}])
     due_on: date | None = None
 

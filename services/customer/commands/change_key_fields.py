@@ -6,13 +6,11 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends
 from fastapi.responses import JSONResponse
-from pydantic import BaseModel, ConfigDict, Field
-from pydantic.alias_generators import to_camel
 
 from services.customer.commands.acting import acting
+from services.customer.commands.decide_request import Decision, Withdrawal
 from services.customer.commands.register_customer import CustomerFields
 from services.customer.desk import STORED, Desk, at_home
-from services.customer.model.approving import Verdict
 from services.customer.model.customer import Customer
 from services.customer.model.key_changes import ask, ask_again, decide, withdraw
 from services.customer.views.key_changes import ShownKeyChange, as_key_change
@@ -22,23 +20,6 @@ from shared.plumbing.access import allowed
 from shared.plumbing.commands import Asked, asked, carry_out
 from shared.plumbing.journal import Ledger, Loaded, Task
 from shared.policy.approvals.acting import Acting
-
-
-class Decision(BaseModel):
-    """Yes or no to the step that was looked at, or back for a correction; all but a yes need their reason."""
-
-    model_config = ConfigDict(extra="forbid", alias_generator=to_camel, validate_by_name=True, validate_by_alias=True)
-    decision: Verdict
-    step: Annotated[int, Field(ge=0)]
-    cycle: Annotated[int, Field(ge=1)] = 1
-    reason: Annotated[str, Field(max_length=2_000)] | None = None
-
-
-class Withdrawal(BaseModel):
-    """Why, if one wants to say."""
-
-    model_config = ConfigDict(extra="forbid")
-    reason: Annotated[str, Field(max_length=2_000)] | None = None
 
 
 def routes(ledger: Ledger, desk: Desk) -> APIRouter:

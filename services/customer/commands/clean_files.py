@@ -7,8 +7,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends
 from fastapi.responses import JSONResponse
-from pydantic import BaseModel, ConfigDict, Field
-from pydantic.alias_generators import to_camel
+from pydantic import Field
 
 from services.customer.assessing import QUALITIES
 from services.customer.desk import STORED, Desk, at_home
@@ -22,6 +21,7 @@ from services.customer.views.quality import Queue, queued
 from shared.contracts.decision import Said, Scene
 from shared.contracts.envelope import Code
 from shared.plumbing.access import allowed
+from shared.plumbing.bodies import Body
 from shared.plumbing.commands import Asked, asked, carry_out, perform
 from shared.plumbing.journal import Cause, Ledger, Stale, Task
 from shared.plumbing.telemetry import logger
@@ -37,10 +37,9 @@ MOST = 10_000
 """Tasks asked for in one round: those of the worst files, or of the longest unverified ones."""
 
 
-class StartRound(BaseModel):
+class StartRound(Body):
     """Which files are to be put right, and how many of them at most."""
 
-    model_config = ConfigDict(extra="forbid", alias_generator=to_camel, validate_by_name=True, validate_by_alias=True)
     queue: Queue
     most: Annotated[int, Field(ge=1, le=MOST)] = MOST
 

@@ -5,8 +5,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends
 from fastapi.responses import JSONResponse
-from pydantic import BaseModel, ConfigDict, Field
-from pydantic.alias_generators import to_camel
+from pydantic import Field
 
 from services.customer.commands.acting import acting
 from services.customer.desk import Desk
@@ -20,15 +19,12 @@ from shared.contracts.decision import Said, Scene
 from shared.contracts.envelope import Code, Moment
 from shared.contracts.spending import Kind
 from shared.plumbing.access import allowed
+from shared.plumbing.bodies import Body
 from shared.plumbing.commands import Asked, asked, carry_out
 from shared.plumbing.journal import Ledger
 from shared.policy.approvals.acting import Acting
 
 Reason = Annotated[str, Field(max_length=2_000)]
-
-
-class Body(BaseModel):
-    model_config = ConfigDict(extra="forbid", alias_generator=to_camel, validate_by_name=True, validate_by_alias=True)
 
 
 class Decision(Body):

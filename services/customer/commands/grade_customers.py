@@ -7,8 +7,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends
 from fastapi.responses import JSONResponse
-from pydantic import BaseModel, ConfigDict, Field
-from pydantic.alias_generators import to_camel
+from pydantic import Field
 
 from services.customer.commands.acting import acting
 from services.customer.commands.age_customers import VALID
@@ -19,6 +18,7 @@ from services.customer.views.customer_file import CustomerFile, Shown, as_file
 from shared.contracts.decision import Said, Scene
 from shared.contracts.envelope import Code
 from shared.plumbing.access import allowed
+from shared.plumbing.bodies import Body
 from shared.plumbing.commands import Asked, asked, carry_out, perform
 from shared.plumbing.journal import Ledger, Task
 from shared.policy.approvals.acting import Acting
@@ -28,10 +28,9 @@ WINDOW = timedelta(days=365)
 AT_ONCE = 200
 
 
-class DecideGrade(BaseModel):
+class DecideGrade(Body):
     """Another grade than the computed one, and why."""
 
-    model_config = ConfigDict(extra="forbid", alias_generator=to_camel, validate_by_name=True, validate_by_alias=True)
     grade: Code = Field(examples=["A"])
     reason: Annotated[str, Field(min_length=1, max_length=2_000)] = Field(examples=["战略客户"])
 

@@ -7,8 +7,7 @@ from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends
 from fastapi.responses import JSONResponse
-from pydantic import BaseModel, ConfigDict, Field
-from pydantic.alias_generators import to_camel
+from pydantic import Field
 
 from services.customer.desk import STORED, Desk, at_home
 from services.customer.model.company_events import (
@@ -28,14 +27,11 @@ from services.customer.views.company_events import EVENTS, ShownEvent, ShownInvi
 from shared.contracts.decision import Said, Scene
 from shared.contracts.envelope import Code, Moment
 from shared.plumbing.access import allowed
+from shared.plumbing.bodies import Body
 from shared.plumbing.commands import Asked, asked, carry_out
 from shared.plumbing.journal import Ledger, Loaded, Task
 
 Text = Annotated[str, Field(min_length=1, max_length=2_000)]
-
-
-class Body(BaseModel):
-    model_config = ConfigDict(extra="forbid", alias_generator=to_camel, validate_by_name=True, validate_by_alias=True)
 
 
 class PlanEvent(Body):

@@ -4,8 +4,6 @@ from collections.abc import Sequence
 from typing import Annotated
 
 from fastapi import APIRouter, Depends
-from pydantic import BaseModel, ConfigDict
-from pydantic.alias_generators import to_camel
 
 from services.customer.commands.hold_events import inviting
 from services.customer.desk import STORED, Desk
@@ -21,6 +19,7 @@ from services.customer.views.segments import SEGMENTS, members
 from shared.contracts.decision import Invalid, Said, Scene
 from shared.contracts.envelope import Code
 from shared.plumbing.access import Permit, allowed
+from shared.plumbing.bodies import Body
 from shared.plumbing.commands import Asked, asked, perform
 from shared.plumbing.journal import Ledger, Task
 
@@ -33,10 +32,9 @@ class SegmentTooLarge(Invalid):
     SLUG = "segment-too-large"
 
 
-class InviteSegment(BaseModel):
+class InviteSegment(Body):
     """Whose members."""
 
-    model_config = ConfigDict(extra="forbid", alias_generator=to_camel, validate_by_name=True, validate_by_alias=True)
     segment_id: Code
 
 

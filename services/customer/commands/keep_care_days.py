@@ -7,8 +7,7 @@ from typing import Annotated, Any, Literal, Self
 
 from fastapi import APIRouter, Depends
 from fastapi.responses import JSONResponse
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
-from pydantic.alias_generators import to_camel
+from pydantic import Field, field_validator, model_validator
 
 from services.customer.desk import STORED, Desk, at_home
 from services.customer.model.care_days import Occasions, Wish, drop_day, greet, greet_on_holiday, note_day
@@ -19,6 +18,7 @@ from services.customer.views.care import Dropped, ShownCareDay, ShownGreeting, a
 from shared.contracts.decision import Said, Scene
 from shared.contracts.envelope import Code
 from shared.plumbing.access import allowed
+from shared.plumbing.bodies import Body
 from shared.plumbing.commands import Asked, asked, carry_out
 from shared.plumbing.journal import Ledger, Task
 
@@ -26,20 +26,18 @@ Text = Annotated[str, Field(min_length=1, max_length=2_000)]
 Step = Callable[[Customer, Scene], Sequence[Said]]
 
 
-class NoteDay(BaseModel):
+class NoteDay(Body):
     """A day of the year and what for; a contact's birthday names the contact."""
 
-    model_config = ConfigDict(extra="forbid", alias_generator=to_camel, validate_by_name=True, validate_by_alias=True)
     occasion: Code = Field(examples=["birthday"])
     day: YearlyDay = Field(examples=[{"calendar": "lunar", "month": 8, "day": 15}])
     contact_id: Code | None = None
     label: Text | None = Field(None, examples=["公司成立"])
 
 
-class Greet(BaseModel):
+class Greet(Body):
     """Greeted or skipped: on a day that is kept for the customer (`careId`), or on a holiday."""
 
-    model_config = ConfigDict(extra="forbid", alias_generator=to_camel, validate_by_name=True, validate_by_alias=True)
     care_id: Code | None = None
     holiday: Code | None = Field(None, examples=["mid_autumn"])
     on: date

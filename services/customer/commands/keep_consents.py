@@ -6,8 +6,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends
 from fastapi.responses import JSONResponse
-from pydantic import BaseModel, ConfigDict, Field
-from pydantic.alias_generators import to_camel
+from pydantic import Field
 
 from services.customer.desk import STORED, Desk, at_home
 from services.customer.model.consenting import CONSENT, Purposes, grant, withdraw
@@ -17,6 +16,7 @@ from services.customer.views.consents import Ledgered, as_ledger
 from shared.contracts.decision import Said, Scene
 from shared.contracts.envelope import Code
 from shared.plumbing.access import allowed
+from shared.plumbing.bodies import Body
 from shared.plumbing.commands import Asked, asked, carry_out
 from shared.plumbing.journal import Ledger, Loaded, Task
 
@@ -24,10 +24,9 @@ Step = Callable[[Customer, str, Purposes, datetime], list[Said]]
 Evidence = Annotated[str, Field(min_length=1, max_length=2_000)]
 
 
-class Withdraw(BaseModel):
+class Withdraw(Body):
     """What is not to be done any more, everything if nothing is named; `contactId` where it is not the customer."""
 
-    model_config = ConfigDict(extra="forbid", alias_generator=to_camel, validate_by_name=True, validate_by_alias=True)
     contact_id: Code | None = None
     purposes: Annotated[list[Code], Field(max_length=50)] = Field([], examples=[["marketing"]])
     channel: Code | None = Field(None, examples=["phone"])

@@ -6,8 +6,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends
 from fastapi.responses import JSONResponse
-from pydantic import BaseModel, ConfigDict, Field
-from pydantic.alias_generators import to_camel
+from pydantic import Field
 
 from services.customer.desk import STORED, Desk, at_home
 from services.customer.model.contacts import change_contact, link_products
@@ -17,6 +16,7 @@ from services.customer.views.contacts import ShownContact, as_contact
 from shared.contracts.decision import Said, Scene
 from shared.contracts.envelope import Code
 from shared.plumbing.access import allowed
+from shared.plumbing.bodies import Body
 from shared.plumbing.commands import Asked, asked, carry_out
 from shared.plumbing.journal import Ledger, Loaded, Task
 
@@ -24,10 +24,9 @@ Step = Callable[[Customer, About], Sequence[Said]]
 Text = Annotated[str, Field(max_length=2_000)]
 
 
-class ContactFields(BaseModel):
+class ContactFields(Body):
     """A person; stored sealed."""
 
-    model_config = ConfigDict(extra="forbid", alias_generator=to_camel, validate_by_name=True, validate_by_alias=True)
     name: Text | None = Field(None, examples=["李敏"])
     post: Text | None = Field(None, examples=["采购经理"])
     phone: Text | None = Field(None, examples=["13900139000"])
@@ -35,10 +34,9 @@ class ContactFields(BaseModel):
     lawful_basis: Code | None = Field(None, description="Where it is not that of the customer's file.")
 
 
-class LinkProducts(BaseModel):
+class LinkProducts(Body):
     """All product lines the person has to do with; the list replaces the one before."""
 
-    model_config = ConfigDict(extra="forbid", alias_generator=to_camel, validate_by_name=True, validate_by_alias=True)
     product_lines: Annotated[list[Code], Field(max_length=200)]
 
 

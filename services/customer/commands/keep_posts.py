@@ -6,10 +6,10 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends
 from fastapi.responses import JSONResponse
-from pydantic import BaseModel, ConfigDict, Field
-from pydantic.alias_generators import to_camel
+from pydantic import Field
 
 from services.customer.commands.acting import acting
+from services.customer.commands.decide_request import Reason
 from services.customer.desk import Desk
 from services.customer.model.posts import leave_post, take_post
 from services.customer.model.staff import Staff, StandingIn, existing
@@ -19,14 +19,11 @@ from services.customer.views.organisation import ShownStaff, as_staff
 from shared.contracts.decision import Said, Scene
 from shared.contracts.envelope import Code, Moment
 from shared.plumbing.access import allowed
+from shared.plumbing.bodies import Body
 from shared.plumbing.commands import Asked, asked, carry_out
 from shared.plumbing.journal import Ledger, Loaded, Task
 from shared.policy.approvals.acting import Acting
 from shared.policy.chart import Holder
-
-
-class Body(BaseModel):
-    model_config = ConfigDict(extra="forbid", alias_generator=to_camel, validate_by_name=True, validate_by_alias=True)
 
 
 class Post(Body):
@@ -44,7 +41,7 @@ class Substitute(Body):
     role: Code = Field(examples=["director"])
     since: Moment | None = None
     until: Moment
-    reason: Annotated[str, Field(max_length=2_000)] | None = Field(None, examples=["休假"])
+    reason: Reason | None = Field(None, examples=["休假"])
 
 
 def routes(ledger: Ledger, desk: Desk) -> APIRouter:

@@ -6,8 +6,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends
 from fastapi.responses import JSONResponse
-from pydantic import BaseModel, ConfigDict, Field
-from pydantic.alias_generators import to_camel
+from pydantic import Field
 
 from services.customer.desk import STORED, Desk, at_home
 from services.customer.model.customer import Customer
@@ -17,15 +16,15 @@ from shared.contracts import intake
 from shared.contracts.decision import Invalid, Said, Scene
 from shared.contracts.envelope import Code, Moment
 from shared.plumbing.access import allowed
+from shared.plumbing.bodies import Body
 from shared.plumbing.commands import Asked, asked, carry_out
 from shared.plumbing.intake import Heard, Understood
 from shared.plumbing.journal import Ledger, Task
 
 
-class LogInteraction(BaseModel):
+class LogInteraction(Body):
     """A conversation: its kind (`interaction.kinds`, guidance among them), when, over which channel, what was said."""
 
-    model_config = ConfigDict(extra="forbid", alias_generator=to_camel, validate_by_name=True, validate_by_alias=True)
     kind: Code = Field(examples=["visit"])
     at: Moment | None = None
     channel: Code | None = Field(None, examples=["phone"])

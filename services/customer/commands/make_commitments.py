@@ -6,8 +6,7 @@ from typing import Annotated, Any, Literal, Self
 
 from fastapi import APIRouter, Depends
 from fastapi.responses import JSONResponse
-from pydantic import BaseModel, ConfigDict, Field, model_validator
-from pydantic.alias_generators import to_camel
+from pydantic import Field, model_validator
 
 from services.customer.commands.by_when import ByWhen
 from services.customer.desk import STORED, at_home
@@ -19,6 +18,7 @@ from services.customer.views.commitments import ShownCommitment, as_commitment
 from shared.contracts.decision import Said, Scene
 from shared.contracts.envelope import Code
 from shared.plumbing.access import allowed
+from shared.plumbing.bodies import Body
 from shared.plumbing.commands import Asked, asked, carry_out
 from shared.plumbing.journal import Ledger, Loaded, Task
 
@@ -32,10 +32,9 @@ class MakeCommitment(ByWhen):
     responsible: Code | None = Field(None, examples=["staff-12"])
 
 
-class SettleCommitment(BaseModel):
+class SettleCommitment(Body):
     """Kept, or broken for a reason (a code); a note is kept sealed."""
 
-    model_config = ConfigDict(extra="forbid", alias_generator=to_camel, validate_by_name=True, validate_by_alias=True)
     outcome: Literal["kept", "broken"]
     reason: Code | None = Field(None, examples=["out_of_stock"])
     note: Note | None = None

@@ -6,8 +6,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends
 from fastapi.responses import JSONResponse
-from pydantic import BaseModel, ConfigDict, Field
-from pydantic.alias_generators import to_camel
+from pydantic import Field
 
 from services.customer.desk import Desk
 from services.customer.model.service_items import Review, ServiceItem, launch, retire, weigh
@@ -16,14 +15,11 @@ from shared.contracts.decision import Said, Scene
 from shared.contracts.envelope import Code
 from shared.contracts.service_items import Score
 from shared.plumbing.access import allowed
+from shared.plumbing.bodies import Body
 from shared.plumbing.commands import Asked, asked, carry_out
 from shared.plumbing.journal import Ledger, Task
 
 Rule = Callable[[ServiceItem | None, Scene], Sequence[Said]]
-
-
-class Body(BaseModel):
-    model_config = ConfigDict(extra="forbid", alias_generator=to_camel, validate_by_name=True, validate_by_alias=True)
 
 
 class LaunchItem(Body):

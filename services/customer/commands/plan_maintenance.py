@@ -8,8 +8,7 @@ from typing import Annotated, Any, Self
 
 from fastapi import APIRouter, Depends
 from fastapi.responses import JSONResponse
-from pydantic import BaseModel, ConfigDict, Field, model_validator
-from pydantic.alias_generators import to_camel
+from pydantic import Field, model_validator
 
 from services.customer.commands.by_when import ByWhen
 from services.customer.desk import STORED, at_home
@@ -21,6 +20,7 @@ from services.customer.views.plans import ShownPlan, as_plan
 from shared.contracts.decision import Said, Scene
 from shared.contracts.envelope import Code
 from shared.plumbing.access import allowed
+from shared.plumbing.bodies import Body
 from shared.plumbing.commands import Asked, asked, carry_out
 from shared.plumbing.journal import Ledger, Loaded, Task
 
@@ -40,10 +40,9 @@ class PlanStep(ByWhen):
         return Wanted(self.kind, self.what, tuple(self.needs), target)
 
 
-class MakePlan(BaseModel):
+class MakePlan(Body):
     """A plan with its steps; `kind` maintenance, or service for one made from what is known of the customer (S3-17)."""
 
-    model_config = ConfigDict(extra="forbid", alias_generator=to_camel, validate_by_name=True, validate_by_alias=True)
     kind: Code = Field("maintenance", examples=["maintenance", "service"])
     title: Text = Field(examples=["2026年下半年维护计划"])
     steps: Annotated[list[PlanStep], Field(min_length=1, max_length=MOST_STEPS)]
@@ -54,10 +53,9 @@ class MakePlan(BaseModel):
         return Draft(self.kind, self.title, steps, deadlines.review(now), drive_id)
 
 
-class AdjustPlan(BaseModel):
+class AdjustPlan(Body):
     """Steps to add, open ones to drop, and why."""
 
-    model_config = ConfigDict(extra="forbid", alias_generator=to_camel, validate_by_name=True, validate_by_alias=True)
     add: Annotated[list[PlanStep], Field(max_length=MOST_STEPS)] = []
     drop: Annotated[list[Code], Field(max_length=MOST_STEPS)] = []
     reason: Text = Field(examples=["客户需求变化"])
@@ -69,17 +67,15 @@ class AdjustPlan(BaseModel):
         return self
 
 
-class TakeStep(BaseModel):
+class TakeStep(Body):
     """What came of it."""
 
-    model_config = ConfigDict(extra="forbid", alias_generator=to_camel, validate_by_name=True, validate_by_alias=True)
     note: Text | None = None
 
 
-class ReviewRelation(BaseModel):
+class ReviewRelation(Body):
     """How the relation stands, from 0 to 100, and why (S3-05)."""
 
-    model_config = ConfigDict(extra="forbid", alias_generator=to_camel, validate_by_name=True, validate_by_alias=True)
     score: Annotated[int, Field(ge=0, le=100)]
     note: Text = Field(examples=["交付及时，备件价格有异议"])
 

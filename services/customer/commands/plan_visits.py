@@ -7,10 +7,10 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends
 from fastapi.responses import JSONResponse
-from pydantic import BaseModel, ConfigDict, Field
-from pydantic.alias_generators import to_camel
+from pydantic import Field
 
 from services.customer.commands.acting import acting
+from services.customer.commands.decide_request import Reason
 from services.customer.desk import STORED as CUSTOMERS
 from services.customer.desk import Desk, at_home
 from services.customer.model.approving import Verdict
@@ -23,16 +23,13 @@ from shared.contracts.decision import Said, Scene
 from shared.contracts.envelope import Code, Moment
 from shared.contracts.visits import VisitKind
 from shared.plumbing.access import allowed
+from shared.plumbing.bodies import Body
 from shared.plumbing.commands import Asked, asked, carry_out
 from shared.plumbing.journal import Ledger, Task
 from shared.policy.approvals.acting import Acting
 
 Text = Annotated[str, Field(max_length=20_000)]
 Rule = Callable[[Visit | None, Customer | None, datetime], Sequence[Said]]
-
-
-class Body(BaseModel):
-    model_config = ConfigDict(extra="forbid", alias_generator=to_camel, validate_by_name=True, validate_by_alias=True)
 
 
 class PlanVisit(Body):
@@ -50,7 +47,7 @@ class PlanDecision(Body):
 
     decision: Verdict
     cycle: Annotated[int, Field(ge=1)] = 1
-    reason: Annotated[str, Field(max_length=2_000)] | None = None
+    reason: Reason | None = None
 
 
 class CorrectedPlan(Body):

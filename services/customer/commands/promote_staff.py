@@ -6,10 +6,10 @@ from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends
 from fastapi.responses import JSONResponse
-from pydantic import BaseModel, ConfigDict, Field
-from pydantic.alias_generators import to_camel
+from pydantic import Field
 
 from services.customer.commands.acting import acting
+from services.customer.commands.decide_request import Reason, Withdrawal
 from services.customer.desk import Desk
 from services.customer.model.promotions import decide, nominate, withdraw
 from services.customer.model.staff import Staff, existing
@@ -18,15 +18,10 @@ from services.customer.views.promotions import ShownPromotion, as_promotion
 from shared.contracts.decision import Said, Scene
 from shared.contracts.envelope import Code
 from shared.plumbing.access import allowed
+from shared.plumbing.bodies import Body
 from shared.plumbing.commands import Asked, asked, carry_out
 from shared.plumbing.journal import Ledger, Loaded, Task
 from shared.policy.approvals.acting import Acting
-
-Reason = Annotated[str, Field(max_length=2_000)]
-
-
-class Body(BaseModel):
-    model_config = ConfigDict(extra="forbid", alias_generator=to_camel, validate_by_name=True, validate_by_alias=True)
 
 
 class Nomination(Body):
@@ -43,12 +38,6 @@ class PromotionDecision(Body):
 
     decision: Literal["approve", "reject"]
     step: Annotated[int, Field(ge=0)] = 0
-    reason: Reason | None = None
-
-
-class Withdrawal(Body):
-    """Why the nomination is taken back."""
-
     reason: Reason | None = None
 
 

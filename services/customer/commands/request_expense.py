@@ -10,8 +10,7 @@ from typing import Annotated, Any, Self
 
 from fastapi import APIRouter, Depends
 from fastapi.responses import JSONResponse
-from pydantic import BaseModel, ConfigDict, Field, model_validator
-from pydantic.alias_generators import to_camel
+from pydantic import Field, model_validator
 
 from services.customer.commands.acting import acting
 from services.customer.desk import Desk
@@ -25,6 +24,7 @@ from shared.contracts.decision import Said, Scene
 from shared.contracts.envelope import Code
 from shared.contracts.spending import Kind
 from shared.plumbing.access import allowed
+from shared.plumbing.bodies import Body
 from shared.plumbing.commands import Asked, asked, carry_out
 from shared.plumbing.journal import Ledger
 from shared.policy.approvals.acting import Acting
@@ -32,10 +32,9 @@ from shared.policy.approvals.acting import Acting
 KINDS: tuple[Kind, ...] = ("expense", "purchase")
 
 
-class RequestExpense(BaseModel):
+class RequestExpense(Body):
     """How much, in minor currency units, and what for; about a customer, or a visit to one, where there is one."""
 
-    model_config = ConfigDict(extra="forbid", alias_generator=to_camel, validate_by_name=True, validate_by_alias=True)
     amount: Annotated[int, Field(gt=0, le=10**12, examples=[80_000])]
     customer_id: Code | None = None
     visit_id: Code | None = None

@@ -6,8 +6,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends
 from fastapi.responses import JSONResponse
-from pydantic import BaseModel, ConfigDict, Field
-from pydantic.alias_generators import to_camel
+from pydantic import Field
 
 from services.customer.commands.acting import acting
 from services.customer.desk import Desk
@@ -19,6 +18,7 @@ from services.customer.views.requests import ShownRequest, as_request
 from shared.contracts.decision import Said, Scene
 from shared.contracts.envelope import Code
 from shared.plumbing.access import allowed
+from shared.plumbing.bodies import Body
 from shared.plumbing.commands import Asked, asked, carry_out
 from shared.plumbing.journal import Ledger
 from shared.policy.approvals.acting import Acting
@@ -29,23 +29,21 @@ MOST_RECIPIENTS = 200
 """Of one drive: their files are read in one transaction."""
 
 
-class RequestGift(BaseModel):
+class RequestGift(Body):
     """A gift for each of these customers, several of them being a drive that is decided as one; `amount` is for each.
 
     `occasion` is one of the policy's (care.occasions); the note stays here, sealed.
     """
 
-    model_config = ConfigDict(extra="forbid", alias_generator=to_camel, validate_by_name=True, validate_by_alias=True)
     customer_ids: Annotated[list[Code], Field(min_length=1, max_length=MOST_RECIPIENTS)]
     amount: Amount
     occasion: Code | None = Field(None, examples=["mid_autumn"])
     note: Note | None = Field(None, examples=["中秋礼盒"])
 
 
-class HandOver(BaseModel):
+class HandOver(Body):
     """Who has the gift now."""
 
-    model_config = ConfigDict(extra="forbid", alias_generator=to_camel, validate_by_name=True, validate_by_alias=True)
     customer_id: Code
 
 

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Depends
 from fastapi.responses import JSONResponse
 
 from services.customer.commands.acting import acting
-from services.customer.commands.change_key_fields import Decision, Withdrawal
+from services.customer.commands.decide_request import Decision, Withdrawal
 from services.customer.commands.unmerge_customers import BUSINESS, Undo
 from services.customer.desk import STORED, Desk
 from services.customer.model.customer import Customer

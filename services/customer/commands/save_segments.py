@@ -6,8 +6,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends
 from fastapi.responses import JSONResponse
-from pydantic import BaseModel, ConfigDict, Field
-from pydantic.alias_generators import to_camel
+from pydantic import Field
 
 from services.customer.model.choosing_rule import BoundedRule
 from services.customer.model.segments import Segment, drop, kept, save
@@ -16,14 +15,14 @@ from services.customer.views.segments import SEGMENTS, ShownSegment, as_segment,
 from shared.contracts.decision import Said, Scene
 from shared.contracts.envelope import Code
 from shared.plumbing.access import allowed
+from shared.plumbing.bodies import Body
 from shared.plumbing.commands import Asked, asked, carry_out
 from shared.plumbing.journal import Ledger, Task
 
 
-class TryRule(BaseModel):
+class TryRule(Body):
     """A rule."""
 
-    model_config = ConfigDict(extra="forbid", alias_generator=to_camel, validate_by_name=True, validate_by_alias=True)
     rule: BoundedRule = Field(examples=[{"all": [{"field": "grade", "in": ["A"]}, {"field": "keyMark", "is": True}]}])
 
 

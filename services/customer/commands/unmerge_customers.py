@@ -8,8 +8,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends
 from fastapi.responses import JSONResponse
-from pydantic import BaseModel, ConfigDict, Field
-from pydantic.alias_generators import to_camel
+from pydantic import Field
 
 from services.customer.commands.acting import acting
 from services.customer.desk import STORED, Desk
@@ -19,6 +18,7 @@ from services.customer.views.customer_file import CustomerFile, as_file
 from shared.contracts.decision import Said, Scene
 from shared.contracts.envelope import Code
 from shared.plumbing.access import allowed
+from shared.plumbing.bodies import Body
 from shared.plumbing.commands import Asked, asked, carry_out
 from shared.plumbing.journal import Ledger, Task
 from shared.policy.approvals.acting import Acting
@@ -28,10 +28,9 @@ Reason = Annotated[str, Field(min_length=1, max_length=2_000)]
 Rule = Callable[[Act, Customer | None, Customer | None], list[Said]]
 
 
-class Undo(BaseModel):
+class Undo(Body):
     """Why."""
 
-    model_config = ConfigDict(extra="forbid", alias_generator=to_camel, validate_by_name=True, validate_by_alias=True)
     reason: Reason = Field(examples=["两家不同的公司"])
 
 

@@ -6,8 +6,6 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends
 from fastapi.responses import JSONResponse
-from pydantic import BaseModel, ConfigDict
-from pydantic.alias_generators import to_camel
 
 from services.survey.model.addressee import PURPOSE, Addressee, invite
 from services.survey.views.campaigns import STORED as CAMPAIGNS
@@ -15,16 +13,16 @@ from services.survey.views.invitations import STORED, ShownInvitation, as_invita
 from shared.contracts.decision import Said, Scene
 from shared.contracts.envelope import Code
 from shared.plumbing.access import allowed
+from shared.plumbing.bodies import Body
 from shared.plumbing.commands import Asked, asked, carry_out
 from shared.plumbing.identity import Identity
 from shared.plumbing.journal import Ledger, Loaded, Task
 from shared.plumbing.settings import Settings
 
 
-class InvitePerson(BaseModel):
+class InvitePerson(Body):
     """Whom to ask: a contact of the customer, or else the customer."""
 
-    model_config = ConfigDict(extra="forbid", alias_generator=to_camel, validate_by_name=True, validate_by_alias=True)
     customer_id: Code
     contact_id: Code | None = None
 
