@@ -24,7 +24,7 @@ from shared.policy.pack import Version
 ANNOUNCING_EVERY_S = 300.0
 
 
-class Reading(BaseModel):
+class PolicyReading(BaseModel):
     """That somebody read it, and whether there was a training."""
 
     model_config = ConfigDict(extra="forbid")
@@ -82,7 +82,7 @@ def routes(ledger: Ledger, desk: Desk, staffing: Staffing) -> APIRouter:
     )
     async def post_reading(
         edition_id: Code,
-        body: Reading,
+        body: PolicyReading,
         request: Annotated[Asked, Depends(asked)],
         who: Annotated[Acting, Depends(acting(desk))],
     ) -> JSONResponse:

@@ -41,7 +41,7 @@ class RequestGift(Body):
     note: Note | None = Field(None, examples=["中秋礼盒"])
 
 
-class HandOver(Body):
+class GiftHandOver(Body):
     """Who has the gift now."""
 
     customer_id: Code
@@ -79,7 +79,7 @@ def routes(ledger: Ledger, desk: Desk) -> APIRouter:
         dependencies=[allowed("gift.request", rows=True)],
     )
     async def hand_gift_over(
-        request_id: Code, body: HandOver, request: Annotated[Asked, Depends(asked)]
+        request_id: Code, body: GiftHandOver, request: Annotated[Asked, Depends(asked)]
     ) -> JSONResponse:
         await stored(ledger, "gift", request_id)
 

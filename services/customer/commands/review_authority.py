@@ -20,7 +20,7 @@ from services.customer.model.authority_reviews import (
     draft,
 )
 from services.customer.staffing import Staffing
-from services.customer.views.authority_reviews import STORED, ShownReview, as_review
+from services.customer.views.authority_reviews import STORED, ShownAuthorityReview, as_review
 from shared.contracts.decision import Said, Scene
 from shared.contracts.envelope import Code
 from shared.plumbing.access import allowed
@@ -110,7 +110,7 @@ def routes(ledger: Ledger, desk: Desk) -> APIRouter:
 
     @router.post(
         "/{review_id}/drafts",
-        response_model=ShownReview,
+        response_model=ShownAuthorityReview,
         summary="Draft what the document should say, or assist",
         dependencies=[allowed("policy.draft")],
     )
@@ -127,7 +127,7 @@ def routes(ledger: Ledger, desk: Desk) -> APIRouter:
 
     @router.post(
         "/{review_id}/decisions",
-        response_model=ShownReview,
+        response_model=ShownAuthorityReview,
         summary="Record what the yearly review decided",
         dependencies=[allowed("policy.approve")],
     )

@@ -25,7 +25,7 @@ class ShownDraft(Shown):
     text: str
 
 
-class ShownReview(Shown):
+class ShownAuthorityReview(Shown):
     """The review in hand of one document, and the last decision; `changedKeys` differ from what was decided on then."""
 
     review_id: str
@@ -50,7 +50,7 @@ def as_review(desk: Desk, loaded: Loaded[AuthorityReview]) -> dict[str, Any]:
     version = in_force(state, desk.policies, today)
     told = state.model_dump(exclude={"next_at", "timer_at"})
     told["drafts"] = [one.model_dump() for one in state.drafts.values()]
-    shown = ShownReview(**told, version=version, changed_keys=_changed(desk, state.version_decided, version))
+    shown = ShownAuthorityReview(**told, version=version, changed_keys=_changed(desk, state.version_decided, version))
     return shown.model_dump(mode="json", by_alias=True, exclude_none=True)
 
 
@@ -60,7 +60,7 @@ def routes(ledger: Ledger, desk: Desk) -> APIRouter:
 
     @router.get(
         "/authority-reviews",
-        response_model=list[ShownReview],
+        response_model=list[ShownAuthorityReview],
         response_model_exclude_none=True,
         summary="Yearly reviews of the limits of authority, those due first before others",
     )
