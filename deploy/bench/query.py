@@ -2,19 +2,21 @@
 
 import asyncio
 import time
-from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Collection, Iterator, Mapping, Sequence
+from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, closing
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from deploy.bench.events import FIRST_DAY
-from deploy.bench.ground import PARTITIONS, Ground, ground, send
+from deploy.bench.ground import NEEDED_BYTES, PARTITIONS, Ground, ground, send
 from deploy.bench.raw_group import RAW, raw_group
 from deploy.bench.report import Line, Report, machine, rounded
 from deploy.bench.running import Asking, Running, at_share, running
 from deploy.bench.year import LAST_DAY, year
 from deploy.cli.screen import err
+from deploy.local.topics import create_topics, plan
 from deploy.local.trouble import CannotContinue
 
 SMALLEST = 100_000
@@ -31,6 +33,8 @@ DAYS = {
 FORMS = {f"{cut}_{day}": f"{cut}, {day.replace('_', ' ')}" for day in DAYS for cut in ("total", "by")}
 COLUMNS = {"p50_ms": "p50, ms", "p99_ms": "p99, ms", **{f: f"p99 {told}, ms" for f, told in FORMS.items()}}
 PEER_ROUNDS = 2
+BYTES_A_FACT = 3_000
+"""On disk, in Kafka and in mongod with its oplog."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +43,7 @@ class Asked:
 
     metric: str
     form: str
-    params: dict[str, str]
+    params: Mapping[str, str] = field(hash=False)
 
 
 def questions(metrics: Sequence[str]) -> Iterator[Asked]:
@@ -67,6 +71,10 @@ class Taken:
 
     seconds: dict[tuple[str, str], list[float]]
 
+    def add(self, asked: Asked, seconds: float) -> None:
+        """One answer more."""
+        self.seconds.setdefault((asked.metric, asked.form), []).append(seconds)
+
     def figures(self, of: Collection[str] | None = None) -> dict[str, float]:
         """Columns of a line, over all metrics or some."""
         chosen = {key: taken for key, taken in self.seconds.items() if of is None or key[0] in of}
@@ -84,32 +92,29 @@ class Taken:
         return f"{metric} {FORMS[form]}, p50 {at_share(self.seconds[metric, form], 0.5):.1f} ms"
 
 
+Found: TypeAlias = dict[int, tuple[Taken, Taken]]
+"""Facts → our answers and the peer's."""
+
+
 async def query(data_dir: Path, seed: int, events: int, rounds: int, only: frozenset[str] | None) -> Report:
-    """Grow the facts from size to size and ask all questions `rounds` times at each; `events` counts facts.
+    """Count a year of facts of each size, then ask of each in turn, `rounds` times; `events` are facts.
 
     Raises CannotContinue when a metric has no number, is not read from cells, or `$group` finds another.
     """
     unknown = (only or frozenset()) - {PEER}
     if unknown:
         raise CannotContinue(f"There is no peer {min(unknown)!r}: {PEER}.")
-    async with ground(data_dir) as place:
+    needed = max(NEEDED_BYTES, events * BYTES_A_FACT)
+    async with ground(data_dir, needed_bytes=needed) as place:
         return await measure(place, seed, events, rounds, with_peer=only is None or PEER in only)
 
 
 async def measure(place: Ground, seed: int, events: int, rounds: int, with_peer: bool = True) -> Report:
     """On ground that stands."""
-    found: dict[int, tuple[Taken, Taken]] = {}
-    async with running(place, "query", {"reporting": 1}) as service:
-        written, before = 0, 0
-        for size in sizes(events):
-            err.print(f"  counting up to {size:,} facts …")
-            began = time.monotonic()
-            written += await asyncio.to_thread(send, place, year(before, size, seed))
-            await service.until_counted(written)
-            err.print(f"  {written:,} events counted, {time.monotonic() - began:.0f} s; asking …")
-            before = size
-            found[size] = await asyncio.to_thread(_ask, service, rounds, with_peer, size == events)
-            err.print(f"  asked; slowest: {found[size][0].slowest()}")
+    async with AsyncExitStack() as services:
+        stocks = {size: await services.enter_async_context(_counted(place, seed, size)) for size in sizes(events)}
+        err.print("  asking …")
+        found = await asyncio.to_thread(_ask_all, stocks, rounds, with_peer)
     return Report(
         "query",
         "Numbers asked over HTTP, one after another",
@@ -121,7 +126,6 @@ async def measure(place: Ground, seed: int, events: int, rounds: int, with_peer:
         {
             "facts": events,
             "rounds": rounds,
-            "events": written,
             "partitions": PARTITIONS,
             "by": BY,
             "slowest": found[events][0].slowest(),
@@ -131,42 +135,55 @@ async def measure(place: Ground, seed: int, events: int, rounds: int, with_peer:
     )
 
 
-def _ask(service: Running, rounds: int, with_peer: bool, complete: bool) -> tuple[Taken, Taken]:
-    asking = Asking(service.address("reporting"))
-    ours, peer = Taken({}), Taken({})
-    try:
-        listed = asking.get("/v1/metrics", {})[1]["metrics"]
+@asynccontextmanager
+async def _counted(place: Ground, seed: int, size: int) -> AsyncIterator[Running]:
+    """An installation of its own whose year has so many facts, all of them counted."""
+    own = replace(place, prefix=f"{place.prefix}{size}-")
+    await create_topics(own.kafka, plan(own.prefix, PARTITIONS))
+    with closing(own.client):
+        async with running(own, "query", {"reporting": 1}) as service:
+            err.print(f"  counting {size:,} facts …")
+            began = time.monotonic()
+            written = await asyncio.to_thread(send, own, year(size, seed))
+            await service.until_counted(written)
+            err.print(f"  {written:,} events counted, {time.monotonic() - began:.0f} s")
+            yield service
+
+
+def _ask_all(stocks: Mapping[int, Running], rounds: int, with_peer: bool) -> Found:
+    """Ask every size in turn, so that whatever else the machine does meets all of them alike."""
+    found: Found = {size: (Taken({}), Taken({})) for size in stocks}
+    with ExitStack() as connections:
+        asking = {
+            size: connections.enter_context(closing(Asking(stock.address("reporting"))))
+            for size, stock in stocks.items()
+        }
+        listed = asking[max(stocks)].get("/v1/metrics", {})[1]["metrics"]
         everything = list(questions([metric["metric"] for metric in listed]))
-        answers = {asked: _answer(asking, asked)[1] for asked in map(_key, everything)}
-        empty = {metric for (metric, _), answer in answers.items() if not answer["total"]["n"]}
-        if complete and empty:
+        answers = {size: {asked: _answer(asking[size], asked)[1] for asked in everything} for size in stocks}
+        empty = {asked.metric for asked, answer in answers[max(stocks)].items() if not answer["total"]["n"]}
+        if empty:
             raise CannotContinue(f"Nothing is counted by {', '.join(sorted(empty))}: the facts are too few.")
         for _ in range(rounds):
             for asked in everything:
-                seconds, _ = _answer(asking, _key(asked))
-                ours.seconds.setdefault((asked.metric, asked.form), []).append(seconds)
-    finally:
-        asking.close()
-    for asked in everything if with_peer else ():
-        if asked.metric not in RAW:
-            continue
-        for _ in range(PEER_ROUNDS):
-            seconds, counts = raw_group(service.database("reporting"), asked.metric, asked.params)
-            peer.seconds.setdefault((asked.metric, asked.form), []).append(seconds)
-        if counts != (ours_counted := _counts(answers[_key(asked)])):
-            raise CannotContinue(f"{asked} counts {ours_counted}, but $group over the facts {counts}.")
-    return ours, peer
+                for size in stocks:
+                    found[size][0].add(asked, _answer(asking[size], asked)[0])
+    for size, stock in stocks.items() if with_peer else ():
+        for asked in everything:
+            if asked.metric not in RAW:
+                continue
+            for _ in range(PEER_ROUNDS):
+                seconds, counts = raw_group(stock.database("reporting"), asked.metric, asked.params)
+                found[size][1].add(asked, seconds)
+            if counts != (ours := _counts(answers[size][asked])):
+                raise CannotContinue(f"{asked} counts {ours}, but $group over the facts {counts}.")
+    return found
 
 
-def _key(asked: Asked) -> tuple[str, tuple[tuple[str, str], ...]]:
-    return asked.metric, tuple(asked.params.items())
-
-
-def _answer(asking: Asking, asked: tuple[str, tuple[tuple[str, str], ...]]) -> tuple[float, dict[str, Any]]:
-    metric, params = asked
-    seconds, answer = asking.get(f"/v1/metrics/{metric}", dict(params))
+def _answer(asking: Asking, asked: Asked) -> tuple[float, dict[str, Any]]:
+    seconds, answer = asking.get(f"/v1/metrics/{asked.metric}", asked.params)
     if answer["source"] != "cells":
-        raise CannotContinue(f"{metric} {dict(params)} is not answered from cells.")
+        raise CannotContinue(f"{asked} is not answered from cells.")
     return seconds, answer
 
 
@@ -177,7 +194,7 @@ def _counts(answer: dict[str, Any]) -> dict[str, int]:
     return {"": answer["total"]["n"]}
 
 
-def _lines(found: dict[int, tuple[Taken, Taken]]) -> Iterator[Line]:
+def _lines(found: Found) -> Iterator[Line]:
     """Ours at the largest size first; a ratio compares the same questions."""
     largest = max(found)
     ours = found[largest][0]

@@ -20,14 +20,10 @@ PRIORITIES = ("normal", "high", "urgent")
 CATEGORIES = ("delivery", "quality", "invoice", "service")
 
 
-def year(first: int, last: int, seed: int) -> Iterator[Record]:
-    """The events of the facts from number `first` to before number `last`, spread evenly over the whole year.
-
-    So a second call adds to every day: tenfold facts are tenfold facts a day.
-    """
-    for number in range(first, last):
-        moment = FIRST_DAY + YEAR * ((number - first) / (last - first))
-        yield from _fact(seed, number, moment)
+def year(facts: int, seed: int) -> Iterator[Record]:
+    """The events of so many facts, spread evenly over the year: tenfold facts are tenfold facts a day."""
+    for number in range(facts):
+        yield from _fact(seed, number, FIRST_DAY + YEAR * (number / facts))
 
 
 def _fact(seed: int, number: int, moment: datetime) -> Iterator[Record]:
