@@ -30,6 +30,7 @@ FAULTS = (
     Fault("F1-raise", killing.fail_once, 0.2),
     Fault("F2", killing.kill_mongod, 0.2),
     Fault("F3", killing.kill_broker, 0.2),
+    Fault("F3-restart", killing.restart_broker, 0.1),
     Fault("F4", pausing.zombie_consumer, 0.1),
     Fault("F5", pausing.zombie_relay, 0.1),
     Fault("F6", feeding.repeat, 0.1),

@@ -86,9 +86,15 @@ async def kill_mongod(scene: Scene) -> float:
 
 
 async def kill_broker(scene: Scene) -> float:
-    """kill -9 of the broker, and its clean restart, by turns"""
+    """kill -9 of the broker under load"""
     await scene.pause(0.0, 2.0)
-    return await killed(scene, "kafka", signal.SIGTERM if scene.cycle % 2 else signal.SIGKILL)
+    return await killed(scene, "kafka", signal.SIGKILL)
+
+
+async def restart_broker(scene: Scene) -> float:
+    """the broker is told to stop under load and started again; measured from the signal on"""
+    await scene.pause(0.0, 2.0)
+    return await killed(scene, "kafka", signal.SIGTERM)
 
 
 async def terminate(scene: Scene) -> float:
