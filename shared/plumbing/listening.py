@@ -20,6 +20,7 @@ from faststream.kafka import KafkaBroker
 from faststream.kafka.message import KafkaAckableMessage
 
 from shared.plumbing.crashing import point
+from shared.plumbing.gleaning import Gleaner
 from shared.plumbing.telemetry import BATCH_SECONDS, LAG, logger
 
 Record: TypeAlias = "ConsumerRecord[bytes | None, bytes | None]"
@@ -334,6 +335,7 @@ def listen(
     (aio-libs/aiokafka#1187); a stuck process is found by the watchdog instead. A member that was killed takes part in
     no rebalance, so its successor waits for REJOIN_WITHIN_MS, not for the end of its session.
     """
+    most = batch_records or hearing.portion.records
     subscriber = broker.subscriber(
         *hearing.topics,
         batch=True,
@@ -341,7 +343,7 @@ def listen(
         group_instance_id=instance,
         ack_policy=AckPolicy.MANUAL,
         auto_offset_reset="earliest",
-        max_records=batch_records or hearing.portion.records,
+        max_records=most,
         batch_timeout_ms=batch_wait_ms,
         fetch_max_wait_ms=max(FETCH_WAIT_MS, batch_wait_ms),
         max_partition_fetch_bytes=hearing.portion.fetch_bytes,
@@ -354,10 +356,13 @@ def listen(
         title=hearing.group,
     )
 
+    gleaner = Gleaner(most)
+
     async def hear(records: Any) -> None:
         consumer = subscriber.consumer
         if consumer is not None:
-            await hearing.hear(records, consumer)
+            await hearing.hear(await gleaner.completed(records, consumer), consumer)
+            gleaner.rest()
 
     hearing.attach(lambda: subscriber.consumer, joins_twice=instance is not None)
     subscriber(hear, parser=_keep_raw, decoder=_hand_over_raw)
