@@ -19,7 +19,7 @@ async def as_of(ledger: Ledger, aggregate: Aggregate[S], subject: str, moment: d
     What is personal comes back only while the person has a key: of who was erased it stays away, from before too.
     """
     query = {"subject": subject, "recorded": {"$lte": moment}}
-    wanted = {"event": 1, "private": 1, "person": 1, "revision": 1, "key": 1, "recorded": 1}
+    wanted = {"event": 1, "private": 1, "person": 1, "revision": 1, "key": 1, "at": 1, "recorded": 1}
     records = await ledger.database["journal"].find(query, wanted).sort("revision", 1).to_list()
     sealed = [("journal", {**record, "sealed": record["private"]}) for record in records if "private" in record]
     opened = await open_documents(ledger.keyring, sealed)
@@ -32,7 +32,7 @@ async def as_of(ledger: Ledger, aggregate: Aggregate[S], subject: str, moment: d
         event = CATALOGUE[envelope["type"]].event.model_validate(envelope["data"])
         state: S | None
         try:
-            state = aggregate.evolve(loaded.state, event, private)
+            state = aggregate.folded(loaded.state, event, private, record["at"])
         except (KeyError, ValueError):
             if not erased:
                 raise

@@ -250,6 +250,8 @@ async def test_answers_without_a_campaign_come_in_once_and_bad_ones_with_a_reaso
         (4, "America/Sao_Paulo", "2026-03-01T10:00:00.000Z")
     ]
     assert said[0]["data"]["dims"] == {"region": "SP", "mode": "web", "source": "shop"}
+    # Scores and a moment are nobody's secret: without words there is nothing to seal, and no key is needed.
+    assert await survey.service.database["journal"].find_one({"person": {"$exists": True}}) is None
 
 
 async def test_an_answer_waits_for_its_campaign_to_start(

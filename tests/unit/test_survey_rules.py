@@ -22,7 +22,8 @@ from services.survey.model.answers import (
 )
 from services.survey.model.campaign import Campaign
 from services.survey.model.questionnaire import Questionnaire
-from services.survey.model.response import Response, Submission
+from services.survey.model.response import Submission
+from services.survey.views.responses import STORED
 from shared.contracts.decision import Invalid, TooEarly
 from shared.contracts.intake import IntakeAnswer
 from shared.contracts.questions import Question
@@ -173,8 +174,15 @@ def test_what_is_said_is_scored_and_what_was_written_stays_private() -> None:
     assert event.dims == {"region": "华东", "product_line": "pumps", "mode": "phone", "source": "shop"}
     assert said.private["comments"] == {"why": "快"}
     assert said.private["choices"] == {"channel": "web"}
-    state = responses.evolve(None, event, said.private)
+    state = STORED.folded(None, event, said.private, said.time)
     assert (state.comments, state.answered_at) == ({"why": "快"}, submission.time)
+
+
+def test_when_it_was_answered_is_no_secret_and_where_it_once_was_it_is_read_alike() -> None:
+    said = responses.submit(None, started(), form({"question": "product", "value": 4}))[0]
+    assert said.private == {}
+    kept_before = {"answered_at": said.time.isoformat()}
+    assert STORED.folded(None, said.event, kept_before, said.time) == STORED.folded(None, said.event, {}, said.time)
 
 
 def test_an_anonymous_campaign_hears_no_customer() -> None:
@@ -209,7 +217,7 @@ def test_an_answer_to_a_campaign_not_started_waits_for_it() -> None:
 
 def test_a_response_is_taken_once() -> None:
     said = responses.submit(None, started(), form())[0]
-    state: Response = responses.evolve(None, said.event, said.private)
+    state = STORED.folded(None, said.event, said.private, said.time)
     with pytest.raises(responses.ResponseAlreadySubmitted):
         responses.submit(state, started(), form())
 

@@ -63,7 +63,7 @@ def _stored(answer: Answer) -> dict[str, Any]:
 
 
 def evolve(state: Response | None, event: Event, private: Mapping[str, Any]) -> Response:
-    """Fold one event, public and private part, into the state."""
+    """Fold one event, public and private part, into the state; `answered_at` comes with them."""
     if state is not None or not isinstance(event, said.SurveyResponded):
         raise ValueError(f"{event.TYPE} does not fit a response that is {'new' if state is None else 'submitted'}")
     return Response.model_validate({**vars(event), **private})
@@ -126,7 +126,7 @@ def submit(state: Response | None, campaign: Campaign | None, form: Submission) 
         dims=_dims(form, product_line),
     )
     texts = {name: text for name, text in (("comments", judged.comments), ("choices", judged.choices)) if text}
-    return [Said(event, form.time, {"answered_at": form.time, **texts}, form.timezone)]
+    return [Said(event, form.time, texts, form.timezone)]
 
 
 def _answer(question: Question, values: Mapping[str, int]) -> Answer:

@@ -14,7 +14,9 @@ from shared.plumbing.identity import Identity
 from shared.plumbing.journal import Aggregate, Ledger, Loaded
 from shared.policy.permission.decision import Facts
 
-STORED = Aggregate("responses", Response, evolve, lambda state: state.customer_id or state.response_id)
+STORED = Aggregate(
+    "responses", Response, evolve, lambda state: state.customer_id or state.response_id, moment="answered_at"
+)
 OWN_SOURCE = "manyi"
 
 

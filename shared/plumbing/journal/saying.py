@@ -32,7 +32,7 @@ def note(
     cause: Cause,
 ) -> tuple[Loaded[S], Document]:
     """The state after one sentence, and its journal record without what is private. Raises EventTooLarge."""
-    state = aggregate.evolve(loaded.state, said.event, said.private)
+    state = aggregate.folded(loaded.state, said.event, said.private, said.time)
     key = loaded.key or aggregate.key(state)
     recorded = now if loaded.recorded is None else max(now, loaded.recorded)
     revision = loaded.version + 1

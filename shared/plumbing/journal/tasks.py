@@ -30,6 +30,12 @@ class Aggregate(Generic[S]):
     owner: Callable[[S], str | None] | None = None
     moved: str | None = None
     """Field of the state that names the subject standing in for it, one that does not stand itself elsewhere."""
+    moment: str | None = None
+    """Field of the state that keeps when an event occurred; its envelope tells that, so nothing is sealed for it."""
+
+    def folded(self, state: S | None, event: Event, private: Mapping[str, Any], at: datetime) -> S:
+        """The state after one event that occurred `at`, with what is private to it."""
+        return self.evolve(state, event, private if self.moment is None else {self.moment: at, **private})
 
 
 @dataclass(frozen=True)
