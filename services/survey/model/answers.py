@@ -81,32 +81,39 @@ def judge(answers: Sequence[IntakeAnswer], questions: Sequence[Question]) -> Jud
 def _judge_one(answer: IntakeAnswer, question: Question, judged: Judged) -> bool:
     """Note the answer; False when it says nothing."""
     name, comment = question.question, answer.comment.strip() if answer.comment else ""
-    told = (("value", answer.value), ("choice", answer.choice), ("comment", comment or None))
-    said = [form for form, content in told if content is not None]
-    form = _form(question)
-    if said and said != [form]:
-        wrong = next(other for other in said if other != form)
-        raise AnswerOfWrongKind(
-            f"question {name!r} is a {question.kind} question and takes a {form}, not a {wrong}; "
-            f"send the {wrong} under a question of its own kind"
-        )
+    wordless = answer.choice is None and not comment
+    if not wordless or question.scale is None:  # most are a value on a scale, and every response pays for each
+        _require_form(answer, comment, question)
     if question.scale is not None:
         _same_scale(answer, question)
-        if answer.value is not None:
-            low, high = question.scale
-            if not low <= answer.value <= high:
-                raise AnswerOutsideScale(
-                    f"question {name!r}: {answer.value} is outside its scale; send a whole number from {low} to {high}"
-                )
-            judged.values[name] = answer.value
-    elif answer.choice is not None:
+        if answer.value is None:
+            return False
+        low, high = question.scale
+        if not low <= answer.value <= high:
+            raise AnswerOutsideScale(
+                f"question {name!r}: {answer.value} is outside its scale; send a whole number from {low} to {high}"
+            )
+        judged.values[name] = answer.value
+        return True
+    if answer.choice is not None:
         if answer.choice not in question.choices:
             offered = ", ".join(question.choices[:20])
             raise ChoiceNotOffered(f"question {name!r} does not offer this choice; send one of {offered}")
         judged.choices[name] = answer.choice
     elif comment:
         judged.comments[name] = comment
-    return bool(said)
+    return not wordless
+
+
+def _require_form(answer: IntakeAnswer, comment: str, question: Question) -> None:
+    told = (("value", answer.value), ("choice", answer.choice), ("comment", comment or None))
+    form = _form(question)
+    wrong = next((other for other, content in told if content is not None and other != form), None)
+    if wrong is not None:
+        raise AnswerOfWrongKind(
+            f"question {question.question!r} is a {question.kind} question and takes a {form}, not a {wrong}; "
+            f"send the {wrong} under a question of its own kind"
+        )
 
 
 def _form(question: Question) -> str:

@@ -38,9 +38,9 @@ def index(items: Iterable[tuple[int, Scale, int]], scoring: Scoring) -> int | No
         return None
     common = lcm(*(whole for _, _, whole in told))
     total = sum(weight * way * (common // whole) for weight, way, whole in told)
-    return half_up(Fraction(100 * total * PARTS_OF_A_POINT, common * weights))
+    return half_up(100 * total * PARTS_OF_A_POINT, common * weights)
 
 
-def half_up(value: Fraction) -> int:
-    """The nearest whole number, the higher of two that are equally near."""
-    return (2 * value.numerator + value.denominator) // (2 * value.denominator)
+def half_up(numerator: int, denominator: int) -> int:
+    """The whole number nearest to a fraction, the higher of two that are equally near."""
+    return (2 * numerator + denominator) // (2 * denominator)
