@@ -4,6 +4,7 @@ A watermark says: everything recorded through T stands before this offset. Once 
 partition is counted through T; until then only as far as its last counted event.
 """
 
+import time
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -21,6 +22,8 @@ from shared.plumbing.store import Cursor
 from shared.plumbing.telemetry import logger
 
 NOT_BEGUN = Cursor(0, 0)
+KEPT_S = 1.0
+"""What was read is good for so long: older watermarks promise less, never too much."""
 
 log = logger("watermarks")
 
@@ -64,6 +67,7 @@ class Watermarks:
         self._topics = frozenset(topics)
         self._bounds = bounds
         self._ends: dict[TopicPartition, int] = {}
+        self._read_marks: tuple[float, dict[TopicPartition, Watermark]] = (float("-inf"), {})
 
     def forget(self) -> None:
         """Nothing is assumed about partitions."""
@@ -114,11 +118,18 @@ class Watermarks:
 
     async def counted(self, cursors: Mapping[TopicPartition, Cursor]) -> dict[str, Counted]:
         """How far each topic is counted, by these cursors."""
-        marks: dict[TopicPartition, Watermark] = {}
-        async for document in self._kept.find({}):
-            topic, _, partition = document["_id"].rpartition("/")
-            marks[TopicPartition(topic, int(partition))] = Watermark(document["through"], document["end"])
+        marks = await self._marks()
         return {topic: counted_of(topic, cursors, marks, self._ends) for topic in sorted(self._topics)}
+
+    async def _marks(self) -> Mapping[TopicPartition, Watermark]:
+        at, marks = self._read_marks
+        if time.monotonic() - at > KEPT_S:
+            marks = {}
+            async for document in self._kept.find({}):
+                topic, _, partition = document["_id"].rpartition("/")
+                marks[TopicPartition(topic, int(partition))] = Watermark(document["through"], document["end"])
+            self._read_marks = time.monotonic(), marks
+        return marks
 
 
 def counted_of(

@@ -35,8 +35,9 @@ def cursor_of(document: Document) -> Cursor:
 
 
 async def cursors_from(kept: MongoCollection, session: Session | None = None) -> dict[TopicPartition, Cursor]:
-    """All cursors of a collection."""
-    return {place_named(document["_id"]): cursor_of(document) async for document in kept.find({}, session=session)}
+    """All cursors of a collection, without the news that travel with them: those are longer than all the rest."""
+    found = kept.find({}, {"news": 0}, session=session)
+    return {place_named(document["_id"]): cursor_of(document) async for document in found}
 
 
 def change_id(shelf: str, subject: str, revision: int) -> Document:
