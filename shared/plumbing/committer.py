@@ -25,7 +25,7 @@ from shared.plumbing.logs import check_cursor
 from shared.plumbing.pile import Pile
 from shared.plumbing.plan import Outcome, Plan
 from shared.plumbing.slips import USUAL, Rules, posted
-from shared.plumbing.store import Cursor, CursorMoved, Interrupted, Move, Page, Store, Writes
+from shared.plumbing.store import Cursor, CursorMoved, Interrupted, Move, Page, Store
 from shared.plumbing.store_documents import place_name
 from shared.plumbing.streak import Streak
 from shared.plumbing.telemetry import COUNTED, QUARANTINED, logger
@@ -42,7 +42,7 @@ MOST_TOLD = 20
 SLICE_RECORDS = 8_000
 """In one transaction: enough that what many records add to one sum is one write, and well below what it may hold."""
 
-BESIDE_RECORDS = 500
+BESIDE_RECORDS, BESIDE_SUMS = 500, 5_000
 """So many are worth a thread."""
 
 UNCOUNTED = Cursor(0, 0)
@@ -135,7 +135,7 @@ class BatchCommitter:
         raise AssertionError("unreachable")
 
     async def post(self) -> None:
-        """Post the slips that stand, once they are ripe, beside the batches that come; to be run now and then.
+        """Post the slips that stand, or lay them together, beside the batches that come; to be run now and then.
 
         Raises database errors.
         """
@@ -143,9 +143,9 @@ class BatchCommitter:
             slips = self._pile.ripe
             if not slips:
                 return
-            to_post = partial(posted, [slip.added for slip in slips], slips[-1].shard)
-            live, dated = await self._beside(self._pile.records, to_post)
-            writes = Writes(live=live, dated=dated, posted=slips)
+            to_clear = partial(self._pile.cleared, slips)
+            large = sum(slip.sums for slip in slips) >= BESIDE_SUMS
+            writes = await asyncio.to_thread(to_clear) if large else to_clear()
             point("committer.post")
             try:
                 await self._store.post(writes)

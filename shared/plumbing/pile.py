@@ -7,7 +7,7 @@ from aiokafka import TopicPartition
 
 from shared.plumbing.cells import merge
 from shared.plumbing.plan import Outcome
-from shared.plumbing.slips import Rules, Slip, posted
+from shared.plumbing.slips import Rules, Slip, posted, together
 from shared.plumbing.store import Writes
 from shared.plumbing.store_documents import place_named
 
@@ -38,9 +38,18 @@ class Pile:
 
     @property
     def ripe(self) -> list[Slip]:
-        """All that stand, when it is time to post them."""
+        """All that stand, when it is time to post them or to lay them together."""
         standing = self._standing
-        return standing if self._rules.are_ripe(standing) else []
+        return standing if self._rules.are_ripe(standing) or self._rules.are_many(standing) else []
+
+    def cleared(self, slips: list[Slip]) -> Writes:
+        """What makes one slip of these, or none: they are posted once they hold enough, or too much for one."""
+        if not self._rules.are_ripe(slips):
+            slip = together(slips)
+            if slip.sums <= self._rules.sums_together:
+                return Writes(slip=slip, posted=slips)
+        live, dated = posted([slip.added for slip in slips], slips[-1].shard)
+        return Writes(live=live, dated=dated, posted=slips)
 
     @property
     def _standing(self) -> list[Slip]:

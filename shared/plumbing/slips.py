@@ -3,9 +3,11 @@
 A batch of a few records touches almost as many cells as one of hundreds; changing each of them makes the records wait
 for thirty times the work of storing them. So all but the largest batches leave a slip, and readers add the slips that
 stand to the cells. Slips are posted beside the batches that come, and removed in the same transaction: what stands in
-cells and slips together is always exact, whoever posts.
+cells and slips together is always exact, whoever posts. To post few records costs almost as much as to post many; so
+when slips become many before they hold much, they are laid together as one instead.
 """
 
+import uuid
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
@@ -25,19 +27,27 @@ class Slip:
     records: int
     added: Added
 
+    @property
+    def sums(self) -> int:
+        """How many it adds to."""
+        return sum(map(len, _all_sums(self.added)))
+
 
 @dataclass(frozen=True)
 class Rules:
     """How long slips may stand; each of them has to be read with every question."""
 
-    small: int = 2_000
+    small: int = 4_000
     """Records: a batch of more changes the cells itself, and posts the slips that stand."""
     small_sums: int = 100_000
     """On one slip: well below what a document may hold."""
-    ripe_records: int = 1_000
+    ripe_records: int = 6_000
     """In all slips of one process together: from so many on they are posted beside the batches."""
-    ripe: int = 12
-    most_records: int = 8_000
+    many: int = 12
+    """More of them are laid together as one."""
+    sums_together: int = 30_000
+    """On that one: well below what a document may hold, however long their names. More are posted."""
+    most_records: int = 20_000
     """A batch that would make them more posts all of them itself: posting beside it does not keep up."""
     most: int = 30
 
@@ -51,7 +61,22 @@ class Rules:
 
     def are_ripe(self, standing: Sequence[Slip]) -> bool:
         """Whether it is time to post them."""
-        return _records(standing) >= self.ripe_records or len(standing) >= self.ripe
+        return _records(standing) >= self.ripe_records
+
+    def are_many(self, standing: Sequence[Slip]) -> bool:
+        """Whether it is time to lay them together."""
+        return len(standing) > self.many
+
+
+def together(slips: Sequence[Slip]) -> Slip:
+    """One slip that adds what all of these add."""
+    added: Added = {}
+    for slip in slips:
+        for place, cells in slip.added.items():
+            into = added.setdefault(place, {})
+            for key, sums in cells.items():
+                merge(into, key, sums)
+    return Slip(uuid.uuid4().hex, slips[-1].shard, _records(slips), added)
 
 
 def _records(slips: Sequence[Slip]) -> int:

@@ -136,7 +136,7 @@ class Writes:
     slip: Slip | None = None
     """What is added to cells later."""
     posted: list[Slip] = field(default_factory=list)
-    """Slips that `live` and `dated` contain."""
+    """Slips that `live` and `dated` contain, or `slip`."""
     park: list[Parked] = field(default_factory=list)
     unpark: list[tuple[str, str, int]] = field(default_factory=list)
     quarantine: list[Quarantined] = field(default_factory=list)
@@ -182,7 +182,7 @@ class Store(Protocol):
         ...
 
     async def post(self, writes: Writes) -> None:
-        """Remove the posted slips and add to the cells, or nothing; also while a commit is under way.
+        """Remove the posted slips and add to the cells, or lay one for them; or nothing. Also beside a commit.
 
         Rests on no cursor: a slip that stands can be posted by anybody, and by one alone. Raises Interrupted.
         """

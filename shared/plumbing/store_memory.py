@@ -103,6 +103,8 @@ class MemoryStore:
 
     async def post(self, writes: Writes) -> None:
         self._post(writes)
+        if writes.slip is not None:
+            self.slips_standing[writes.slip.id] = copy.deepcopy(writes.slip)
 
     def _post(self, writes: Writes) -> None:
         if any(slip.id not in self.slips_standing for slip in writes.posted):

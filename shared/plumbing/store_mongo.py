@@ -183,6 +183,8 @@ class MongoStore:
         try:
             async with await session.start_transaction(read_concern=SNAPSHOT, write_concern=MAJORITY):
                 await self._post(writes, session)
+                if writes.slip is not None:
+                    await self._of("slips").insert_one(slip_document(writes.slip), session=session)
         except BaseException as error:
             self._posting = None
             await session.end_session()

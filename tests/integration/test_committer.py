@@ -34,7 +34,7 @@ from tests.support.telling import NOON, Teller, letter
 
 pytestmark = pytest.mark.stack
 
-SHORT = Rules(small=1, ripe=2)
+SHORT = Rules(small=1, ripe_records=2)
 ZONE = ZoneInfo("Asia/Shanghai")
 COUNTED = catalogue_of(definition_in_force(None))
 CUTS = dimensions().cuts
@@ -156,6 +156,18 @@ async def test_slips_are_posted_beside_the_batches(world: World) -> None:
         await committer.post()
         assert len((await looking.slips([SURVEYS])).get(SURVEYS, ())) == (offset + 1) % 2
     assert (await world.count(), await world.count(as_of="2026-03-01")) == (5, 2)
+
+
+async def test_many_slips_are_laid_together_as_one(world: World) -> None:
+    teller = Teller()
+    before, after = (datetime(2026, 3, day, 4, tzinfo=UTC) for day in (1, 2))
+    committer, looking = world.committer(rules=Rules(many=1)), world.open_store()
+    for offset, time in enumerate((before, after, after)):
+        await committer.take(surveys(responded(teller, f"r{offset}", time=time), start=offset))
+        await committer.post()
+        assert [slip.records for slip in (await looking.slips([SURVEYS]))[SURVEYS]] == [offset + 1]
+        assert await world.count() == offset + 1
+    assert await world.count(as_of="2026-03-01") == 1
 
 
 async def test_a_slip_that_another_posted_is_not_posted_again(world: World) -> None:

@@ -24,7 +24,7 @@ from tests.support.running_tally import COUNTER
 
 TOPIC = "tally-events"
 PLACES = (TopicPartition(TOPIC, 0), TopicPartition(TOPIC, 1))
-SHORT = Rules(small=3, ripe=1, most_records=6, most=2)
+SHORT = Rules(small=3, ripe_records=3, many=1, most_records=6, most=3)
 """Few and short slips, so that they are posted again and again."""
 T = TypeVar("T")
 

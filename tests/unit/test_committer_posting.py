@@ -1,9 +1,10 @@
 """Slips are posted beside the batches that come: neither holds up the other, and no sum is told twice or left out."""
 
 import asyncio
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import pytest
 from aiokafka import TopicPartition
 
 from shared.plumbing.clock import ManualClock
@@ -13,10 +14,12 @@ from shared.plumbing.slips import Rules
 from shared.plumbing.store import Interrupted, Writes
 from shared.plumbing.store_memory import MemoryStore
 from tests.support.running_tally import COUNTER, Added
-from tests.support.telling import Teller, letter
+from tests.support.telling import NOON, Teller, letter
 
 HERE = TopicPartition("t", 0)
-RULES = Rules(small=2, ripe=2, most_records=6)
+RULES = Rules(small=2, ripe_records=2, most_records=6)
+PATIENT = Rules(many=2)
+TIGHT = Rules(many=2, sums_together=8)
 
 
 class PostingStore(MemoryStore):
@@ -37,14 +40,17 @@ class PostingStore(MemoryStore):
             raise Interrupted("nobody knows")
 
 
-def committer(store: MemoryStore) -> BatchCommitter:
+def committer(store: MemoryStore, rules: Rules = RULES) -> BatchCommitter:
     clock = ManualClock(datetime(2026, 6, 1, tzinfo=UTC))
-    return BatchCommitter(COUNTER, store, clock, max_dead_letters_in_a_row=100, rules=RULES)
+    return BatchCommitter(COUNTER, store, clock, max_dead_letters_in_a_row=100, rules=rules)
 
 
 def tallied(count: int) -> list[Record]:
     teller = Teller()
-    told = [teller.tell(f"s{number}", Added(amount=number + 1, colour="red")) for number in range(count)]
+    told = [
+        teller.tell(f"s{number}", Added(amount=number + 1, colour="red"), time=NOON + timedelta(days=number))
+        for number in range(count)
+    ]
     return [letter(HERE, offset, event) for offset, event in enumerate(told)]
 
 
@@ -63,6 +69,21 @@ def test_slips_are_posted_once_they_are_ripe() -> None:
             await counting.take({HERE: records[offset : offset + 1]})
             await counting.post()
             assert len(store.slips_standing) == standing
+        assert store.contents() == await counted(records)
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize(("rules", "standing"), [(PATIENT, [1, 2, 1, 2, 1]), (TIGHT, [1, 2, 0, 1, 2])])
+def test_many_slips_of_few_records_become_one_unless_that_would_be_too_large(rules: Rules, standing: list[int]) -> None:
+    async def scenario() -> None:
+        store, records = MemoryStore(), tallied(5)
+        counting = committer(store, rules)
+        for offset, left in enumerate(standing):
+            await counting.take({HERE: records[offset : offset + 1]})
+            await counting.post()
+            assert len(store.slips_standing) == left
+        assert sum(slip.records for slip in store.slips_standing.values()) == (5 if rules is PATIENT else 2)
         assert store.contents() == await counted(records)
 
     asyncio.run(scenario())
