@@ -1,10 +1,15 @@
-"""Fixtures that every room may use: the real stack, and a corner of it for one test alone."""
+"""What every room may use: the real stack, a corner of it for one test alone, and how Hypothesis looks for examples."""
 
 from collections.abc import AsyncIterator
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.support.stack import Namespace, RealStack, own_namespace, real_stack
+
+# How long an example takes says how busy the machine is: by Hypothesis' own clock, 200 ms each, a sound rule fails.
+settings.register_profile("manyi", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("manyi")
 
 
 @pytest.fixture(scope="session")

@@ -56,7 +56,6 @@ def drawn(strategy: Any, examples: int) -> list[Any]:
     @settings(
         max_examples=examples,
         database=None,
-        deadline=None,
         phases=[Phase.generate],
         suppress_health_check=list(HealthCheck),
     )

@@ -118,7 +118,7 @@ def play(route: Route, held: dict[str, frozenset[str]], steps: list[Step]) -> tu
 
 
 @pytest.mark.policy("S0-31")
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=600)
 @given(routes(), HELD, STEPS)
 def test_approval_needs_every_step_by_distinct_people_who_did_not_ask(
     route: Route, held: dict[str, frozenset[str]], steps: list[Step]
@@ -141,7 +141,7 @@ def test_approval_needs_every_step_by_distinct_people_who_did_not_ask(
 
 
 @pytest.mark.policy("S0-33")
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(routes(), HELD, STEPS, STEPS)
 def test_what_is_decided_stays_decided_and_the_state_is_the_fold_of_its_moves(
     route: Route, held: dict[str, frozenset[str]], steps: list[Step], more: list[Step]
@@ -157,7 +157,7 @@ def test_what_is_decided_stays_decided_and_the_state_is_the_fold_of_its_moves(
         assert later == state
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(routes(), HELD, STEPS, person, person)
 def test_two_who_looked_at_the_same_step_never_both_decide_it(
     route: Route, held: dict[str, frozenset[str]], steps: list[Step], one: str, other: str

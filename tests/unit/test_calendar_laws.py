@@ -52,7 +52,7 @@ def calendars(draw: st.DrawFn) -> Calendar:
 ANY = st.shared(calendars(), key="calendar")
 INSTANTS = st.integers(0, int((LAST - FIRST) / timedelta(minutes=1))).map(lambda m: FIRST + timedelta(minutes=m))
 AMOUNTS = st.integers(0, 3_000)
-LAWS = settings(max_examples=150, deadline=None)
+LAWS = settings(max_examples=150)
 
 
 @LAWS

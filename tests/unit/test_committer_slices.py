@@ -52,7 +52,7 @@ def tallied(place: TopicPartition, count: int) -> list[Record]:
     return [letter(place, offset, event) for offset, event in enumerate(told)]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(told=histories(), slice_records=st.integers(1, 4))
 def test_slices_make_no_difference(told: list[tuple[TopicPartition, dict[str, Any]]], slice_records: int) -> None:
     batch: dict[TopicPartition, list[Record]] = {}

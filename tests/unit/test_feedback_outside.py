@@ -110,7 +110,7 @@ STEPS = st.builds(
 
 
 @given(st.lists(STEPS, max_size=14), st.data())
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_any_order_and_any_repeat_tell_the_same_case(steps: list[Step], data: st.DataObject) -> None:
     repeats = data.draw(st.lists(st.sampled_from(steps), max_size=5)) if steps else []
     shuffled = data.draw(st.permutations([*steps, *repeats]))
@@ -121,7 +121,7 @@ def test_any_order_and_any_repeat_tell_the_same_case(steps: list[Step], data: st
 
 
 @given(st.lists(STEPS, max_size=14))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_the_state_is_the_fold_of_its_journal(steps: list[Step]) -> None:
     case = told(steps)
     assert folded(case.journal) == case.case

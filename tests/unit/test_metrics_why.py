@@ -38,7 +38,7 @@ async def sums_of(store: MemoryStore, question: Question) -> Tally:
     return sums
 
 
-@settings(max_examples=150, deadline=None, report_multiple_bugs=False)
+@settings(max_examples=150, report_multiple_bugs=False)
 @given(
     told=histories(),
     metric=st.sampled_from(sorted(COUNTED.metrics)),
@@ -82,7 +82,7 @@ def test_the_listed_events_add_up_to_the_difference(
         assert sum(part.n for part in listed) == today - then
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(told=histories())
 def test_a_history_leads_from_nothing_to_the_fact(told: list[tuple[TopicPartition, dict[str, Any]]]) -> None:
     store = MemoryStore()

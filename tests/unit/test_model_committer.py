@@ -16,7 +16,7 @@ import orjson
 import pytest
 import structlog
 from aiokafka import TopicPartition
-from hypothesis import HealthCheck, Phase, settings
+from hypothesis import Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 
@@ -325,9 +325,7 @@ async def cells(store: MemoryStore, as_of: str | None) -> dict[Cell, int]:
 CHECKS = settings(
     max_examples=120,
     stateful_step_count=40,
-    deadline=None,
     report_multiple_bugs=False,
-    suppress_health_check=[HealthCheck.too_slow],
 )
 TRIES = settings(CHECKS, max_examples=400, phases=[Phase.generate], database=None, derandomize=True)
 """Enough to find a missing guard; the counterexample need not be small."""

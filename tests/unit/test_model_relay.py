@@ -13,7 +13,7 @@ import orjson
 import pytest
 import structlog
 from aiokafka.errors import KafkaTimeoutError, RequestTimedOutError
-from hypothesis import HealthCheck, Phase, settings
+from hypothesis import Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 
@@ -253,9 +253,7 @@ class Mishaps(RuleBasedStateMachine):
 CHECKS = settings(
     max_examples=120,
     stateful_step_count=40,
-    deadline=None,
     report_multiple_bugs=False,
-    suppress_health_check=[HealthCheck.too_slow],
 )
 TRIES = settings(CHECKS, max_examples=400, phases=[Phase.generate], database=None, derandomize=True)
 

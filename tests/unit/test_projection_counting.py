@@ -122,7 +122,7 @@ def same(cells: Number, facts: Number, *, estimated: bool) -> None:
         assert left == right
 
 
-@settings(max_examples=150, deadline=None, report_multiple_bugs=False)
+@settings(max_examples=150, report_multiple_bugs=False)
 @given(
     told=histories(),
     metric=st.sampled_from(sorted(COUNTED.metrics)),
@@ -156,7 +156,7 @@ def test_cells_and_facts_give_the_same_number_as_of_any_day(
         assert plain(question.metric.answer(expected, question.narrowing)) == plain(computed.total)
 
 
-@settings(max_examples=60, deadline=None, report_multiple_bugs=False)
+@settings(max_examples=60, report_multiple_bugs=False)
 @given(told=histories(), sizes=st.tuples(st.integers(1, 7), st.integers(1, 7)))
 def test_the_batches_make_no_difference(
     told: list[tuple[TopicPartition, dict[str, Any]]], sizes: tuple[int, int]
@@ -167,7 +167,7 @@ def test_the_batches_make_no_difference(
     assert stores[0].contents() == stores[1].contents()
 
 
-@settings(max_examples=30, deadline=None, report_multiple_bugs=False)
+@settings(max_examples=30, report_multiple_bugs=False)
 @given(told=histories())
 def test_who_counts_other_partitions_writes_other_cells(told: list[tuple[TopicPartition, dict[str, Any]]]) -> None:
     """Two processes never wait for one another; together they count what one alone counts."""
@@ -185,7 +185,7 @@ def test_who_counts_other_partitions_writes_other_cells(told: list[tuple[TopicPa
         assert without_zeros(together) == alone.contents()[cells]
 
 
-@settings(max_examples=60, deadline=None, report_multiple_bugs=False)
+@settings(max_examples=60, report_multiple_bugs=False)
 @given(told=histories(), data=st.data())
 def test_repeats_and_holdups_make_no_difference(
     told: list[tuple[TopicPartition, dict[str, Any]]], data: st.DataObject
