@@ -9,6 +9,7 @@ from shared.plumbing.journal import Aggregate, Ledger
 from shared.policy.approvals.acting import Substitution
 from shared.policy.approvals.escalating import Ladder
 from shared.policy.chart import Chart, Holder
+from shared.policy.policies import LimitUnset
 
 STORED = Aggregate("staff", Staff, staff.evolve, lambda state: state.staff_id, owner=lambda state: state.staff_id)
 
@@ -32,8 +33,12 @@ class Staffing:
         return Chart.of(self._desk.policies, self._desk.today(), held)
 
     async def ladder(self) -> Ladder:
-        """Who hears of what is overdue, level by level."""
-        return Ladder(await self.chart(), self._desk.policies.calendar(self._desk.today()))
+        """Who hears of what is overdue, level by level. A calendar that nobody has set keeps nobody from hearing."""
+        try:
+            calendar = self._desk.policies.calendar(self._desk.today())
+        except LimitUnset:
+            calendar = None
+        return Ladder(await self.chart(), calendar)
 
     async def standing_in(self, person: str, now: datetime) -> tuple[Substitution, ...]:
         """The roles of absent ones that somebody may take over now."""

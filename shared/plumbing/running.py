@@ -16,6 +16,7 @@ from aiokafka.errors import KafkaError
 from faststream.kafka import KafkaBroker
 from pymongo.errors import PyMongoError
 
+from shared.contracts.decision import Refusal
 from shared.plumbing.app import Service
 from shared.plumbing.asyncapi import describe
 from shared.plumbing.audit.checkpoints import Checkpoints
@@ -36,6 +37,22 @@ LOOK_AT_TOPICS_EVERY_S = 30.0
 LAG_WITHIN_S = 3.0
 """The client would wait for a broker that is away; health answers without its number instead."""
 log = logger("app")
+
+
+async def repeat(seconds: float, chore: Callable[[], Awaitable[object]]) -> None:
+    """Run a chore for ever, with so much time between two runs.
+
+    What others can mend ends nothing: an outage, or a rule that refuses, such as for a limit that is not set yet.
+    Whatever else the chore raises is raised: then the process is no use.
+    """
+    while True:
+        await asyncio.sleep(seconds)
+        try:
+            await chore()
+        except (PyMongoError, KafkaError, OSError) as error:
+            log.warning("chore failed, will run again", error=f"{type(error).__name__}: {error}")
+        except Refusal as refusal:
+            log.warning("chore refused, will ask again", reason=str(refusal))
 
 
 class Running:
@@ -70,16 +87,16 @@ class Running:
             await prepare()
         self._spawn(self._join_kafka())
         for seconds, chore in self.service.chores:
-            self._spawn(self._repeat(seconds, chore))
+            self._spawn(repeat(seconds, chore))
         stuck_after_s = self.service.settings.stuck_after_s
         for hearing in self.service.hearings:
-            self._spawn(self._repeat(look_every(stuck_after_s), partial(watch_hearing, hearing, stuck_after_s)))
+            self._spawn(repeat(look_every(stuck_after_s), partial(watch_hearing, hearing, stuck_after_s)))
         if self.service.relay is not None:
             watch = partial(watch_relay, self.service.relay, self.service.client, stuck_after_s)
-            self._spawn(self._repeat(look_every(stuck_after_s), watch))
-        self._spawn(self._repeat(GAUGE_EVERY_S, self._gauge))
+            self._spawn(repeat(look_every(stuck_after_s), watch))
+        self._spawn(repeat(GAUGE_EVERY_S, self._gauge))
         if self.checkpoints is not None:
-            self._spawn(self._repeat(CHECKPOINT_EVERY_S, self.checkpoints.write))
+            self._spawn(repeat(CHECKPOINT_EVERY_S, self.checkpoints.write))
 
     async def stop(self) -> None:
         for hearing in self.service.hearings:
@@ -135,16 +152,8 @@ class Running:
                 log.warning("the topics cannot be looked at yet", error=f"{type(error).__name__}: {error}")
                 await asyncio.sleep(1.0)
             else:
-                self._spawn(self._repeat(LOOK_AT_TOPICS_EVERY_S, standing.look))
+                self._spawn(repeat(LOOK_AT_TOPICS_EVERY_S, standing.look))
                 return
-
-    async def _repeat(self, seconds: float, chore: Callable[[], Awaitable[object]]) -> None:
-        while True:
-            await asyncio.sleep(seconds)
-            try:
-                await chore()
-            except (PyMongoError, KafkaError, OSError) as error:
-                log.warning("chore failed, will run again", error=f"{type(error).__name__}: {error}")
 
     async def _gauge(self) -> None:
         for state, count in (await self.set_aside()).items():

@@ -6,21 +6,22 @@ keeps several processes from doing the same work.
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import suppress
 from datetime import timedelta
 from typing import Any, Generic, TypeVar
 
 from pymongo.errors import DuplicateKeyError
 
-from shared.contracts.decision import Said, Scene
+from shared.contracts.decision import Refusal, Said, Scene
 from shared.contracts.state import State
 from shared.plumbing.commands import perform
 from shared.plumbing.journal import Aggregate, Cause, Ledger, Stale, Task
+from shared.plumbing.telemetry import logger
 
 S = TypeVar("S", bound=State)
 FIRED_AT_ONCE = 200
 LEASE = timedelta(seconds=30)
 TIMERS_EVERY_S = 1.0
+log = logger("timers")
 
 
 async def leased(ledger: Ledger, work: str, holder: str) -> bool:
@@ -36,10 +37,17 @@ async def leased(ledger: Ledger, work: str, holder: str) -> bool:
 
 
 async def fire(ledger: Ledger, due: Iterable[Sequence[Task[Any]]]) -> None:
-    """Decide what is due, each by itself; what somebody is busy with is left to the next look."""
+    """Decide what is due, each by itself; what somebody is busy with is left to the next look.
+
+    So is what a rule refuses, such as for a limit that is not set yet, with a line in the log that says which.
+    """
     for tasks in due:
-        with suppress(Stale):
+        try:
             await perform(ledger, tasks, Cause("time"))
+        except Stale:
+            continue
+        except Refusal as refusal:
+            log.warning("what is due is refused", subjects=[one.subject for one in tasks], reason=str(refusal))
 
 
 class Timekeeper(Generic[S]):

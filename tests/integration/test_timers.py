@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from datetime import timedelta
 
 import pytest
@@ -12,9 +12,11 @@ from services.feedback.model import own_desk as desk
 from services.feedback.model.case import Case
 from services.feedback.model.opening import Opening
 from services.feedback.views.case_file import STORED
+from shared.contracts.decision import Said, Scene
 from shared.plumbing.clock import ManualClock
 from shared.plumbing.journal import Ledger, Task
 from shared.plumbing.timers import LEASE, Timekeeper
+from shared.policy.policies import LimitUnset
 from tests.support import ledgers
 from tests.support.deadlines import deadlines
 from tests.support.ledgers import NOON, carried_out
@@ -78,6 +80,21 @@ async def test_a_restart_forgets_nothing_and_a_settled_deadline_is_silent(ledger
     await keeper(ledger, "after the restart").step()
     assert await told(ledger) == [("a", "acknowledge", level) for level in range(4)]
     assert await keeper(ledger, "after the restart").step() == 0
+
+
+async def test_one_that_is_refused_keeps_no_other_from_being_told(ledger: Ledger) -> None:
+    await open_cases(ledger, "a", "b")
+    clock(ledger).advance(timedelta(days=30))
+
+    def tell(state: Case | None, scene: Scene) -> Sequence[Said]:
+        if state is not None and state.case_id == "a":
+            raise LimitUnset("case.escalate.to", "packs/ours.yaml")
+        return SET.tell(state, scene)
+
+    assert await Timekeeper(ledger, STORED, tell, "any").step() == 2
+    assert {case for case, *_ in await told(ledger)} == {"b"}
+    await keeper(ledger, "any").step()
+    assert {case for case, *_ in await told(ledger)} == {"a", "b"}, "told once the limit is set"
 
 
 async def test_one_process_has_the_lease_until_it_runs_out(ledger: Ledger) -> None:

@@ -1,5 +1,6 @@
 """What is late is told level by level, once each, to the people who hold the posts above."""
 
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
@@ -87,3 +88,10 @@ def test_in_a_year_nobody_has_announced_every_day_counts() -> None:
     assert [ladder().level_at(due, A_WORKING_DAY, level) - due for level in (1, 2, 3)] == [
         timedelta(days=days) for days in (0, 1, 2)
     ]
+
+
+def test_while_no_calendar_is_set_every_day_counts_and_everybody_hears_of_it() -> None:
+    state, heard = told(late(), DUE + timedelta(days=2), replace(ladder(), calendar=None))
+    assert [level for level, _, _ in heard] == [1, 2, 3]
+    first, _ = told(late(), DUE, replace(ladder(), calendar=None))
+    assert (first.alarm_at, state.alarm_at) == (DUE + timedelta(days=1), None)

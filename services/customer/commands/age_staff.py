@@ -22,7 +22,8 @@ class AgeingStaff:
     async def step(self) -> int:
         """Take those whose time has come by the ledger's clock; answers how many people were looked at."""
         come = {"timer_at": {"$lte": self._ledger.clock.now()}}
-        found = await self._ledger.database[STORED.collection].find(come, {"_id": 1}).limit(AT_ONCE).to_list()
+        cursor = self._ledger.database[STORED.collection].find(come, {"_id": 1}).sort("timer_at", 1)
+        found = await cursor.limit(AT_ONCE).to_list()
         if found:
             ladder = await self._staffing.ladder()
 

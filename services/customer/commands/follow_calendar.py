@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from typing import Any
 
 from services.customer.desk import STORED, Desk
 from services.customer.drawing import STORED as SPENDINGS
@@ -10,19 +9,17 @@ from services.customer.model import key_changes, merge_requests, requesting
 from services.customer.model.customer import Customer
 from services.customer.model.spending import Spending
 from shared.contracts.decision import Said, Scene
+from shared.plumbing.database import Document
 from shared.plumbing.journal import Ledger, Task
-from shared.plumbing.telemetry import logger
 from shared.plumbing.timers import fire
 from shared.policy.approvals.approval import OPEN
 from shared.policy.calendar.business import Calendar
-from shared.policy.policies import LimitUnset
 
 AT_ONCE = 200
 CALENDAR_EVERY_S = 60.0
 Rule = Callable[[Customer | None, str, Calendar, datetime], list[Said]]
 RULES: Mapping[str, Rule] = {"key_changes": key_changes.reschedule, "merge_requests": merge_requests.reschedule}
 """Part of a file → the rule that counts the deadline of one of its requests anew."""
-log = logger("calendar")
 
 
 class Rescheduling:
@@ -33,28 +30,32 @@ class Rescheduling:
         self._desk = desk
 
     async def step(self) -> int:
-        """Answers how many requests were looked at; none while no pack declares a calendar."""
-        try:
-            calendar = self._desk.policies.calendar(self._desk.today())
-        except LimitUnset as unset:
-            log.warning("open deadlines stay as they are", reason=str(unset))
-            return 0
-        return await self._look(calendar)
-
-    async def _look(self, calendar: Calendar) -> int:
-        found = await self._counted_otherwise(SPENDINGS.collection, calendar)
+        """Answers how many requests were looked at. Raises LimitUnset while no pack declares a calendar."""
+        calendar, now = self._desk.policies.calendar(self._desk.today()), self._ledger.clock.now()
+        found = await self._soonest(SPENDINGS.collection, spendings_of(calendar.version, now), "timer_at")
         await fire(self._ledger, [[_spending(one["_id"], calendar)] for one in found])
         looked_at = len(found)
         for part, rule in RULES.items():
-            found = await self._counted_otherwise(part, calendar)
+            found = await self._soonest(part, parts_of(calendar.version, now), "approval.alarm_at")
             await fire(self._ledger, [[_request(part, one["owner"], one["_id"], rule, calendar)] for one in found])
             looked_at += len(found)
         return looked_at
 
-    async def _counted_otherwise(self, collection: str, calendar: Calendar) -> list[dict[str, Any]]:
-        ahead = {"approval.status": {"$in": sorted(OPEN)}, "approval.due_at": {"$gt": self._ledger.clock.now()}}
-        query = {**ahead, "approval.calendar_version": {"$ne": calendar.version}}
-        return await self._ledger.database[collection].find(query, {"owner": 1}).limit(AT_ONCE).to_list()
+    async def _soonest(self, collection: str, query: Document, index: str) -> list[Document]:
+        """Those due soonest: what lies in a year that nobody has announced yet keeps nobody else waiting."""
+        cursor = self._ledger.database[collection].find(query, {"owner": 1}).sort(index, 1)
+        return await cursor.limit(AT_ONCE).to_list()
+
+
+def spendings_of(version: str, now: datetime) -> Document:
+    """Open requests for money whose deadline lies ahead and was counted by another calendar than this version."""
+    return {"timer_at": {"$gt": now}, "approval.due_at": {"$gt": now}, "approval.calendar_version": {"$ne": version}}
+
+
+def parts_of(version: str, now: datetime) -> Document:
+    """The same of the requests within files."""
+    counted = {"approval.due_at": {"$gt": now}, "approval.calendar_version": {"$ne": version}}
+    return {"approval.status": {"$in": sorted(OPEN)}, **counted}
 
 
 def _spending(request_id: str, calendar: Calendar) -> Task[Spending]:

@@ -26,15 +26,12 @@ from shared.contracts.envelope import Code
 from shared.plumbing.access import allowed
 from shared.plumbing.commands import Asked, asked, carry_out
 from shared.plumbing.journal import Ledger, Task
-from shared.plumbing.telemetry import logger
 from shared.plumbing.timers import fire
 from shared.policy.approvals.acting import Acting
 from shared.policy.approvals.escalating import Ladder
 from shared.policy.pack import Document
-from shared.policy.policies import LimitUnset
 
 REVIEWS_EVERY_S = 300.0
-log = logger("authority")
 
 
 class ReviewDecision(BaseModel):
@@ -62,14 +59,7 @@ class AuthorityReviews:
         self._staffing = staffing
 
     async def step(self) -> int:
-        """Answers how many reviews were begun or looked at; none while the policies leave blank what it takes."""
-        try:
-            return await self._look()
-        except LimitUnset as unset:
-            log.warning("no review of the limits of authority now", reason=str(unset))
-            return 0
-
-    async def _look(self) -> int:
+        """Answers how many reviews were begun or looked at; what they take and no policy sets refuses them."""
         if self._desk.policies.speaking(EVERY, self._desk.today()) is None:
             return 0
         stored = self._ledger.database[STORED.collection]

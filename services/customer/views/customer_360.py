@@ -32,6 +32,7 @@ from shared.contracts.survey import Answer
 from shared.plumbing.journal import Ledger
 from shared.policy.calendar.business import CalendarYearUnknown
 from shared.policy.permission.masking import masked
+from shared.policy.policies import LimitUnset
 from shared.policy.timers import Timer
 
 SHOWN_RESPONSES = 5
@@ -210,12 +211,12 @@ def _risk(desk: Desk, sides: Sides, now: datetime) -> Risk:
 def _unheard(desk: Desk, sides: Sides, now: datetime) -> str | None:
     """The last conversation, or else the file, where the customer's grade asks for a contact that is overdue (S1-17).
 
-    Nothing is overdue by a calendar that nobody has announced.
+    Nothing is overdue by a calendar that nobody has announced or set.
     """
     state = sides.loaded.state
     try:
         if state is None or not desk.cadence(now).overdue(state, now):
             return None
-    except CalendarYearUnknown:
+    except (CalendarYearUnknown, LimitUnset):
         return None
     return next((str(stored["_id"]) for stored, _ in sides.parts["interactions"]), state.customer_id)

@@ -16,10 +16,10 @@ A_MOMENT = timedelta(milliseconds=1)
 
 @dataclass(frozen=True)
 class Ladder:
-    """The chart, and the calendar by which one level follows the other."""
+    """The chart, and the calendar by which one level follows the other; None while the policies leave it unset."""
 
     chart: Chart
-    calendar: Calendar
+    calendar: Calendar | None
 
     def rungs(self, state: Approval, last: str) -> tuple[Rung, ...]:
         """Above the role that decides the waiting step, around where the requester works; `last` is the last.
@@ -34,11 +34,14 @@ class Ladder:
     def level_at(self, due: datetime, every: Span, level: int) -> datetime:
         """When a level hears that something was due; the first one, counted from 1, at once.
 
-        In a year whose days off nobody has announced yet every day counts: better told early than never.
+        Without a calendar, and in a year whose days off nobody has announced yet, every day counts: better told early
+        than never.
         """
         if level == 1:
             return due
         last, after = due - A_MOMENT, every.amount * (level - 1)  # what ends at 24:00 belongs to the day that ends
+        if self.calendar is None:
+            return due + timedelta(days=after)
         try:
             return deadline(self.calendar, last, every.model_copy(update={"amount": after})).at
         except CalendarYearUnknown:
