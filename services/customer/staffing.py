@@ -6,6 +6,7 @@ from services.customer.desk import Desk
 from services.customer.model import staff
 from services.customer.model.staff import Staff
 from shared.plumbing.journal import Aggregate, Ledger
+from shared.plumbing.timers import index_timers
 from shared.policy.approvals.acting import Substitution
 from shared.policy.approvals.escalating import Ladder
 from shared.policy.chart import Chart, Holder
@@ -24,7 +25,7 @@ class Staffing:
     async def prepare(self) -> None:
         """The indexes by which substitutes and what is due are found; safe to repeat."""
         await self._staff.create_index("substitutions.substitute")
-        await self._staff.create_index("timer_at", partialFilterExpression={"timer_at": {"$type": "date"}})
+        await index_timers(self._staff)
 
     async def chart(self) -> Chart:
         """The lines and units of today's policies with everybody who holds a post."""

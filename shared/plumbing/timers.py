@@ -6,7 +6,7 @@ keeps several processes from doing the same work.
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Generic, TypeVar
 
 from pymongo.errors import DuplicateKeyError
@@ -14,6 +14,7 @@ from pymongo.errors import DuplicateKeyError
 from shared.contracts.decision import Refusal, Said, Scene
 from shared.contracts.state import State
 from shared.plumbing.commands import perform
+from shared.plumbing.database import Collection, Document
 from shared.plumbing.journal import Aggregate, Cause, Ledger, Stale, Task
 from shared.plumbing.telemetry import logger
 
@@ -22,6 +23,16 @@ FIRED_AT_ONCE = 200
 LEASE = timedelta(seconds=30)
 TIMERS_EVERY_S = 1.0
 log = logger("timers")
+
+
+async def index_timers(collection: Collection) -> None:
+    """The index by which the next ones are found; safe to repeat."""
+    await collection.create_index("timer_at", partialFilterExpression={"timer_at": {"$type": "date"}})
+
+
+def come_by(now: datetime) -> Document:
+    """Whose timer has come by now, as a filter. MongoDB takes the index above only where the type is asked for too."""
+    return {"timer_at": {"$type": "date", "$lte": now}}
 
 
 async def leased(ledger: Ledger, work: str, holder: str) -> bool:
@@ -67,15 +78,13 @@ class Timekeeper(Generic[S]):
 
     async def prepare(self) -> None:
         """The index by which the next ones are found; safe to repeat."""
-        await self._ledger.database[self._aggregate.collection].create_index(
-            "timer_at", partialFilterExpression={"timer_at": {"$type": "date"}}
-        )
+        await index_timers(self._ledger.database[self._aggregate.collection])
 
     async def step(self) -> int:
         """Chore: fire what has come by the ledger's clock; answers how many states were looked at."""
         if not await leased(self._ledger, f"timers-{self._aggregate.collection}", self._holder):
             return 0
-        come = {"timer_at": {"$lte": self._ledger.clock.now()}}
+        come = come_by(self._ledger.clock.now())
         cursor = self._ledger.database[self._aggregate.collection].find(come, {"_id": 1}).sort("timer_at", 1)
         found = await cursor.limit(FIRED_AT_ONCE).to_list()
         await fire(

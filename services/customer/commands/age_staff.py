@@ -6,7 +6,7 @@ from services.customer.model.staff import Staff
 from services.customer.staffing import STORED, Staffing
 from shared.contracts.decision import Said, Scene
 from shared.plumbing.journal import Ledger, Task
-from shared.plumbing.timers import fire
+from shared.plumbing.timers import come_by, fire
 
 AT_ONCE = 200
 STAFF_EVERY_S = 30.0
@@ -21,7 +21,7 @@ class AgeingStaff:
 
     async def step(self) -> int:
         """Take those whose time has come by the ledger's clock; answers how many people were looked at."""
-        come = {"timer_at": {"$lte": self._ledger.clock.now()}}
+        come = come_by(self._ledger.clock.now())
         cursor = self._ledger.database[STORED.collection].find(come, {"_id": 1}).sort("timer_at", 1)
         found = await cursor.limit(AT_ONCE).to_list()
         if found:

@@ -11,7 +11,7 @@ from services.customer.staffing import Staffing
 from shared.contracts.decision import Said, Scene
 from shared.plumbing.database import Document
 from shared.plumbing.journal import Ledger, Task
-from shared.plumbing.timers import fire
+from shared.plumbing.timers import come_by, fire
 from shared.policy.approvals.escalating import Ladder
 
 AT_ONCE = 200
@@ -27,7 +27,7 @@ class Expiring:
 
     async def step(self) -> int:
         """Take those whose deadline has come by the ledger's clock; answers how many were looked at."""
-        come = {"timer_at": {"$lte": self._ledger.clock.now()}}
+        come = come_by(self._ledger.clock.now())
         cursor = self._ledger.database[STORED.collection].find(come, {"kind": 1, "budget": 1}).sort("timer_at", 1)
         found = await cursor.limit(AT_ONCE).to_list()
         if found:

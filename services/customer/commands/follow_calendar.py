@@ -49,7 +49,8 @@ class Rescheduling:
 
 def spendings_of(version: str, now: datetime) -> Document:
     """Open requests for money whose deadline lies ahead and was counted by another calendar than this version."""
-    return {"timer_at": {"$gt": now}, "approval.due_at": {"$gt": now}, "approval.calendar_version": {"$ne": version}}
+    counted = {"approval.due_at": {"$gt": now}, "approval.calendar_version": {"$ne": version}}
+    return {"timer_at": {"$type": "date", "$gt": now}, **counted}
 
 
 def parts_of(version: str, now: datetime) -> Document:

@@ -18,6 +18,7 @@ from shared.contracts.envelope import Code, Moment
 from shared.contracts.spending import Kind
 from shared.plumbing.access import Permit, allowed, facts_of
 from shared.plumbing.journal import Ledger, Loaded
+from shared.plumbing.timers import index_timers
 from shared.policy.calendar.reckoning import months_later
 from shared.policy.permission.masking import masked
 from shared.policy.policies import LimitUnset
@@ -183,4 +184,4 @@ async def prepare(ledger: Ledger) -> None:
     requests = ledger.database[STORED.collection]
     await requests.create_index([("kind", 1), ("approval.submitted_at", -1)])
     await requests.create_index("customers")
-    await requests.create_index("timer_at", partialFilterExpression={"timer_at": {"$type": "date"}})
+    await index_timers(requests)
