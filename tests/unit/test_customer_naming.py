@@ -1,10 +1,13 @@
 """Normal forms by which names, phones and e-mails are compared, and where a search in a company's name may begin."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from services.customer.model.naming import (
     PART_LENGTH,
     company_parts,
+    ends_of,
     normal_company,
     normal_email,
     normal_name,
@@ -40,3 +43,22 @@ def test_a_company_is_found_from_every_word_and_every_chinese_sign() -> None:
     assert not any(part.startswith("ools") for part in parts)
     assert all(len(part) <= PART_LENGTH and part in normal for part in parts)
     assert company_parts(None) == company_parts("  ") == []
+
+
+@given(st.text("东南abc1é ", min_size=1, max_size=90), st.data())
+def test_what_a_name_contains_from_a_word_or_sign_on_is_found_however_long(name: str, data: st.DataObject) -> None:
+    normal = normal_company(name)
+    within = [start > 0 and {normal[start - 1], sign} <= set("abc1") for start, sign in enumerate(normal)]
+    for start, sign in enumerate(normal):
+        if sign == " " or within[start]:
+            continue
+        part = normal_company(normal[start : data.draw(st.integers(start + 1, len(normal)))])
+        for end in ends_of(part):
+            assert any(one.startswith(end) for one in company_parts(name)), (part, end)
+
+
+def test_a_long_part_is_found_by_both_its_ends() -> None:
+    branch = "中国某某集团股份有限公司西南油气田分公司川东北气矿第三十七作业区"
+    assert ends_of("机械") == ["机械"]
+    assert ends_of(branch) == [branch[:PART_LENGTH], branch[-PART_LENGTH:]]
+    assert ends_of(f"{branch} abcdefghijklmnopqrstuvwxyz") == [branch[:PART_LENGTH]], "a word longer than what is kept"

@@ -36,5 +36,14 @@ def company_parts(name: str | None) -> list[str]:
     return sorted({normal[found.start() :][:PART_LENGTH] for found in _WORD_OR_SIGN.finditer(normal)})
 
 
+def ends_of(part: str) -> list[str]:
+    """What must begin one of a name's kept parts each, where the name contains this from one of them on.
+
+    A part that is longer than what is kept is found by both its ends, since many names begin alike.
+    """
+    tails = [one for one in company_parts(part) if part.endswith(one)]
+    return list(dict.fromkeys([part[:PART_LENGTH], *sorted(tails, key=len)[-1:]]))
+
+
 def _folded(text: str) -> str:
     return unicodedata.normalize("NFKC", text).casefold()

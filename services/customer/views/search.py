@@ -9,13 +9,15 @@ from fastapi.responses import JSONResponse
 
 from services.customer.desk import Desk
 from services.customer.model.customer import Customer
-from services.customer.model.naming import PART_LENGTH, normal_company
+from services.customer.model.naming import PART_LENGTH, ends_of, normal_company
 from services.customer.views.customer_file import CustomerFile, Reading, open_files
 from shared.contracts.decision import Invalid
 from shared.plumbing.database import Document
 from shared.plumbing.journal import OWNER, Ledger
 
 MOST = 50
+PORTION = 1_000
+"""People whose files are looked for together, where so many have the same name or number."""
 Sought = Annotated[str | None, Query(min_length=1, max_length=200)]
 
 
@@ -33,7 +35,7 @@ def routes(ledger: Ledger, desk: Desk) -> APIRouter:
         response_model=list[CustomerFile],
         response_model_exclude_none=True,
         summary="Find files; all that is given must match",
-        description="At most `limit` files; by `company` in the order of the names, read from the part on.",
+        description="At most `limit` of those that match, in no order: when so many come, say more.",
     )
     async def search(
         permit: Reading,
@@ -48,15 +50,28 @@ def routes(ledger: Ledger, desk: Desk) -> APIRouter:
         part = normal_company(company or "")
         if not tags and not part:
             raise NothingSought("say what to look for: phone, email, name or part of a company's name, in letters")
-        conditions: list[Document] = []
-        if tags:
-            people = await contacts.find({"blind": {"$all": tags}}, {"owner": 1}).limit(MOST).to_list()
-            conditions.append({"$or": [{"blind": {"$all": tags}}, {"_id": {"$in": [one["owner"] for one in people]}}]})
-        if part:
-            conditions.append(beginning_with(part))
-        documents = await customers.find(reached(permit.where(), conditions)).limit(limit).to_list()
-        found = [one for one in documents if part in normal_company(one["company"] or "")]
-        return JSONResponse(await open_files(ledger, desk, found, permit))
+        found: dict[str, Document] = {}
+
+        async def full(*way: Document) -> bool:
+            """Find those among these; whether that makes as many as are wanted."""
+            query = reached(permit.where(), [*way, *containing(part)])
+            # Of a long part the query compares the ends alone, so nobody knows how many it must find.
+            async with customers.find(query).limit(0 if len(part) > PART_LENGTH else limit) as cursor:
+                async for one in cursor:
+                    if part in normal_company(one["company"] or ""):
+                        found[one["_id"]] = one
+                    if len(found) == limit:
+                        return True
+            return False
+
+        if not tags:
+            await full()
+        elif not await full(known := {"blind": {"$all": tags}}):
+            async with contacts.find(known, {"owner": 1}).batch_size(PORTION) as people:
+                while some := await people.to_list(PORTION):
+                    if await full({"_id": {"$in": [one["owner"] for one in some]}}):
+                        break
+        return JSONResponse(await open_files(ledger, desk, list(found.values()), permit))
 
     return router
 
@@ -67,9 +82,9 @@ def reached(reach: Document, conditions: Sequence[Document]) -> Document:
     return branches[0] if len(branches) == 1 else {"$or": branches}
 
 
-def beginning_with(part: str) -> Document:
-    """Those with this at the beginning of a part of the company's name; of a long one only so much is kept."""
-    return {"company_parts": {"$regex": f"^{re.escape(part[:PART_LENGTH])}"}}
+def containing(part: str) -> list[Document]:
+    """Conditions of every company that has this in its name; none where nothing is asked of the name."""
+    return [{"company_parts": {"$regex": f"^{re.escape(one)}"}} for one in ends_of(part) if part]
 
 
 def _tag(ledger: Ledger, field: str, value: str) -> bytes | None:
