@@ -121,7 +121,7 @@ async def test_the_director_nominates_a_manager_and_hr_decides(customer: Running
     status, gone = await post(customer, withdrawal, {"reason": "填错"}, director)
     assert (status, gone["status"]) == (200, "withdrawn"), gone
     listed = await customer.client.get("/v1/promotions", params={"status": "pending"}, headers=hr)
-    assert [one["staffId"] for one in listed.json()] == ["u-lead"]
+    assert [one["staffId"] for one in listed.json()["promotions"]] == ["u-lead"]
     colleague = issuer.bearer("u-1", "specialist")
     assert (await customer.client.get("/v1/promotions", headers=colleague)).status_code == 403
     status, done = await post(customer, decisions, yes, hr)
@@ -129,6 +129,28 @@ async def test_the_director_nominates_a_manager_and_hr_decides(customer: Running
     now_held = (await customer.client.get("/v1/staff/u-lead", headers=colleague)).json()["posts"]
     assert [(one["role"], one["unit"]) for one in now_held] == [("manager", CRM)]
     assert "前20%" not in str(await customer.service.database["staff"].find().to_list())
+
+
+async def test_nominations_that_wait_are_listed_page_by_page_past_those_that_are_decided(
+    customer: Running, issuer: Issuer
+) -> None:
+    director, hr = issuer.bearer("u-dir", "director"), issuer.bearer("u-hr", "hr")
+    for person, ends in (("u-a", True), ("u-b", False), ("u-c", True), ("u-d", False)):
+        await seat(customer, person, "group_leader", DATA, hr)
+        place = f"/v1/staff/{person}/promotions"
+        _, asked = await post(customer, place, {"role": "manager", "unit": CRM, "reason": "业绩"}, director)
+        if ends:
+            assert (await post(customer, f"{place}/{asked['promotionId']}/withdrawal", {}, director))[0] == 200
+
+    async def page(**asked: str) -> tuple[list[str], str | None]:
+        answer = await customer.client.get("/v1/promotions", params={"limit": "1", **asked}, headers=hr)
+        told = answer.json()
+        return [one["staffId"] for one in told["promotions"]], told.get("next")
+
+    assert await page(status="pending") == (["u-b"], "u-b")
+    assert await page(status="pending", after="u-b") == (["u-d"], None)
+    assert await page(status="withdrawn", after="u-a") == (["u-c"], None)
+    assert await page() == (["u-a"], "u-a")
 
 
 @pytest.mark.policy("S0-02", "S0-16")
