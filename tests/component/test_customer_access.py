@@ -77,6 +77,36 @@ async def test_a_file_is_seen_by_its_owner_the_team_and_who_is_granted_masks(cus
     assert (await customer.client.get(unknown, headers=issuer.bearer("u-9", "director"))).status_code == 404
 
 
+async def test_a_leaders_substitute_signs_for_the_leaders_team_and_for_no_other(
+    customer: Running, issuer: Issuer
+) -> None:
+    hr, leader, stands_in = issuer.bearer("u-hr", "hr"), issuer.bearer("u-2", "group_leader"), issuer.bearer("u-9")
+
+    async def asked_of(person: str, name: str, phone: str) -> str:
+        owner = issuer.bearer(person, "specialist")
+        file = await customer.client.post(
+            "/v1/customers", json={**FANG, "ownerId": person, "name": name, "phone": phone}, headers=owner
+        )
+        place = f"/v1/customers/{file.json()['customerId']}/key-changes"
+        asked = await customer.client.post(place, json={"phone": "13900139000"}, headers=owner)
+        assert asked.json()["waitingFor"] == "group_leader", asked.text
+        return f"{place}/{asked.json()['requestId']}/decisions"
+
+    async def decided(place: str, who: dict[str, str]) -> int:
+        answer = await customer.client.post(place, json={"decision": "approve", "step": 0}, headers=who)
+        return answer.status_code
+
+    ours, theirs = await asked_of("u-1", "王芳", "13800135678"), await asked_of("u-7", "李明", "13600136000")
+    assert await decided(ours, stands_in) == 403
+    post = {"role": "group_leader", "unit": "customer_data_team"}
+    assert (await customer.client.post("/v1/staff/u-2/posts", json=post, headers=hr)).status_code == 201
+    until = (datetime.now(UTC) + timedelta(hours=1)).isoformat()
+    absence = {"substitute": "u-9", "role": "group_leader", "until": until}
+    arranged = await customer.client.post("/v1/staff/u-2/substitutions", json=absence, headers=leader)
+    assert arranged.status_code == 201, arranged.text
+    assert [await decided(place, stands_in) for place in (theirs, ours)] == [403, 200]
+
+
 async def test_one_callers_idempotency_key_does_not_open_anothers_answer(customer: Running, issuer: Issuer) -> None:
     answers = [
         await customer.client.post(

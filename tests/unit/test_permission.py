@@ -1,5 +1,6 @@
 """The roles table: every role × action × situation, several roles, and the rules no role can lift (DOMAIN E4)."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import product
 from typing import get_args
@@ -147,6 +148,21 @@ def test_a_substitute_approves_what_the_absent_one_may_and_does_nothing_else_of_
     auditor = Caller(ME, frozenset({AUDITOR}), standing_in=lent)
     refused = Question(TABLE, TEAMS, auditor, "gift.approve", NOW).may(SITUATIONS["all"])
     assert refused == Denied("auditor-never-writes")
+
+
+@pytest.mark.policy("S0-14")
+def test_a_role_lent_for_a_team_reaches_the_team_of_the_absent_one_alone() -> None:
+    lent = (Substitution(role="group_leader", absent=MATE, since=NOW, until=NOW + DAY),)
+    stands_in = Caller(STRANGER, frozenset({"analyst"}), frozenset({"south"}), standing_in=lent)
+    northern, southern = Facts(ROW, frozenset({ME}), claimable=True), Facts(ROW, frozenset({STRANGER}), claimable=True)
+    signing = Question(TABLE, TEAMS, stands_in, "keychange.approve", NOW)
+    assert (signing.may(northern), signing.may(southern)) == (Allowed("full"), Denied("out-of-scope"))
+    assert [signing.reach().covers(one) for one in (northern, southern)] == [True, False]
+    leads = replace(stands_in, roles=frozenset({"group_leader"}))
+    both = Question(TABLE, TEAMS, leads, "keychange.approve", NOW)
+    assert [isinstance(both.may(one), Allowed) for one in (northern, southern)] == [True, True]
+    reading = Question(TABLE, TEAMS, leads, "customer.read", NOW)
+    assert isinstance(reading.may(northern), Denied), "nothing but signing is lent"
 
 
 @pytest.mark.policy("S0-37")

@@ -3,7 +3,9 @@
 Denied by default. The hard rules come before every right: an auditor never writes, who requested does not approve.
 """
 
-from collections.abc import Iterable, Sequence
+import functools
+import operator
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
@@ -91,6 +93,14 @@ class Reach:
         unclaimed = self.unclaimed and facts.claimable and not facts.owners
         return self.everything or bool(self.owners & facts.owners) or unclaimed or facts.id in self.ids
 
+    def __or__(self, other: "Reach") -> "Reach":
+        return Reach(
+            self.everything or other.everything,
+            self.owners | other.owners,
+            self.unclaimed or other.unclaimed,
+            self.ids | other.ids,
+        )
+
 
 @dataclass(frozen=True)
 class Question:
@@ -122,7 +132,7 @@ class Question:
             return None
         if AUDITOR in self.caller.roles and action.kind != "read":
             return Denied("auditor-never-writes")
-        return None if self._rights() else Denied("no-permission")
+        return None if self._rights else Denied("no-permission")
 
     def may(self, facts: Facts) -> Allowed | Denied:
         """Decide on one object."""
@@ -134,8 +144,8 @@ class Question:
         if self.table.actions[self.action].kind == "approve" and facts.requester == self.caller.subject:
             return Denied("requester-is-approver")
         shown: Fields | None = None
-        for right in self._rights():
-            if self._reach([right]).covers(facts):
+        for right, reach in self._rights:
+            if reach.covers(facts):
                 shown = right.fields if shown is None else more(shown, right.fields)
         return Denied("out-of-scope") if shown is None else Allowed(shown)
 
@@ -143,27 +153,39 @@ class Question:
         """Which rows of a list. A row within it still asks `may` for its fields."""
         if self.refused() is not None:
             return Reach()
-        return Reach(everything=True) if self.caller.unrestricted else self._reach(self._rights())
+        if self.caller.unrestricted:
+            return Reach(everything=True)
+        return functools.reduce(operator.or_, (reach for _, reach in self._rights), Reach())
 
-    def _rights(self) -> list[Right]:
-        roles = self.caller.roles
+    @functools.cached_property
+    def _rights(self) -> list[tuple[Right, Reach]]:
+        """What speaks of the action, each with the rows it reaches: the caller's own rights and, where something is
+        approved, those of the roles lent, which reach what they reach for the absent one."""
+        caller = self.caller
+        places = [(caller.subject, caller.roles, caller.teams)]
         if self.table.actions[self.action].kind == "approve":
-            roles |= {one.role for one in self.caller.standing_in}
-        return self.table.rights(roles, self.action)
+            places += [
+                (one.absent, frozenset({one.role}), self.organisation.teams_of(one.absent))
+                for one in caller.standing_in
+            ]
+        return [
+            (right, self._reach(right, person, teams))
+            for person, roles, teams in places
+            for right in self.table.rights(roles, self.action)
+        ]
 
-    def _reach(self, rights: Iterable[Right]) -> Reach:
-        scopes = frozenset().union(*(right.scope for right in rights))
+    def _reach(self, right: Right, person: str, teams: frozenset[str]) -> Reach:
         owners: frozenset[str] = frozenset()
-        if "own" in scopes:
-            owners |= {self.caller.subject}
-        if "team" in scopes:
-            owners |= self.organisation.members(self.caller.teams)
+        if "own" in right.scope:
+            owners |= {person}
+        if "team" in right.scope:
+            owners |= self.organisation.members(teams)
         ids: frozenset[str] = frozenset()
-        if "granted" in scopes:
+        if "granted" in right.scope:
             ids = frozenset(
                 grant.object_id
                 for grant in self.grants
-                if grant.grantee == self.caller.subject and grant.action == self.action and grant.holds(self.now)
+                if grant.grantee == person and grant.action == self.action and grant.holds(self.now)
             )
-        everything = "all" in scopes or ("topic" in scopes and self.topic in self.caller.topics)
-        return Reach(everything, owners, "unclaimed" in scopes, ids)
+        everything = "all" in right.scope or ("topic" in right.scope and self.topic in self.caller.topics)
+        return Reach(everything, owners, "unclaimed" in right.scope, ids)

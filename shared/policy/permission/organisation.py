@@ -33,6 +33,10 @@ class Organisation(Declared):
         """Everybody in any of these teams."""
         return frozenset().union(*(one.members for one in self.teams if one.team in teams))
 
+    def teams_of(self, person: str) -> frozenset[str]:
+        """The teams that somebody is a member of."""
+        return frozenset(one.team for one in self.teams if person in one.members)
+
     def on_duty(self, duty: str) -> tuple[str, ...]:
         """The teams that have this duty."""
         return tuple(one.team for one in self.teams if duty in one.duties)
