@@ -21,6 +21,7 @@ from shared.plumbing.clock import Clock
 from shared.plumbing.identity import Identity
 from shared.plumbing.intake import Heard
 from shared.plumbing.journal import Aggregate, Task
+from shared.policy.calendar.business import Calendar
 from shared.policy.policies import LimitUnset, Policies
 
 STORED = Aggregate(
@@ -62,6 +63,13 @@ class Desk:
     def weights(self, now: datetime) -> Weights:
         """What each sign of leaving counts at this instant. Raises LimitUnset."""
         return _weights(self.policies, self.day(now))
+
+    def calendar(self) -> Calendar | None:
+        """The business calendar of today; None while it is not set."""
+        try:
+            return self.policies.calendar(self.today())
+        except LimitUnset:
+            return None
 
     def day(self, now: datetime) -> date:
         """The day of an instant, here."""

@@ -51,7 +51,9 @@ class Intake(BaseModel):
 class CustomerFields(Intake):
     """What may be told of a customer's file."""
 
-    PERSONAL: ClassVar[frozenset[str]] = frozenset({"customer", "name", "phone", "email", "address", "needs"})
+    PERSONAL: ClassVar[frozenset[str]] = frozenset(
+        {"customer", "name", "phone", "email", "address", "needs", "preferences", "credit"}
+    )
     customer: Code
     name: Text | None = None
     company: Text | None = None
@@ -60,6 +62,8 @@ class CustomerFields(Intake):
     email: Text | None = None
     address: Text | None = None
     needs: Text | None = None
+    preferences: Text | None = None
+    credit: Code | None = None
     grade: Code | None = None
     region: Code | None = None
     industry: Code | None = None

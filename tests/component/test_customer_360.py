@@ -40,7 +40,8 @@ async def answered(survey: Running, customer_id: str, nps: int) -> str:
 @pytest.mark.policy("S0-01", "S2-12", "S2-13", "S2-15")
 async def test_one_timeline_and_one_view_of_what_three_services_tell(three: Three) -> None:
     customer, survey, feedback = three
-    customer_id = (await customer.client.post("/v1/customers", json=wang())).json()["customerId"]
+    opening = wang(preferences="周二下午致电")
+    customer_id = (await customer.client.post("/v1/customers", json=opening)).json()["customerId"]
     path = f"/v1/customers/{customer_id}"
     await customer.client.post(f"{path}/contacts", json={"name": "李敏", "phone": "13900139000"})
     spoken = await customer.client.post(
@@ -74,7 +75,8 @@ async def test_one_timeline_and_one_view_of_what_three_services_tell(three: Thre
         return view if complete else None
 
     view = await eventually(seen)
-    assert view["file"]["name"] == "王芳"
+    file = view["file"]
+    assert (file["name"], file["needs"], file["preferences"]) == ("王芳", "校准服务", "周二下午致电")
     assert [one["name"] for one in view["contacts"]] == ["李敏"]
     assert view["interactions"][0]["note"] == "好"
     assert [(one["taskId"], one["kind"]) for one in view["tasks"]] == [(promise.json()["commitmentId"], "commitment")]

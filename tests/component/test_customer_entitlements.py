@@ -71,9 +71,19 @@ async def test_who_buys_again_has_a_discount_that_is_used_once_and_goes_with_its
 
 
 @pytest.mark.policy("S3-16")
-async def test_better_terms_are_granted_with_a_reason_to_who_has_the_grade(customer: Running) -> None:
+async def test_better_terms_are_granted_with_a_reason_to_who_has_the_grade_and_good_credit(customer: Running) -> None:
     good = (await customer.client.post("/v1/customers", json=wang(grade="B"))).json()["customerId"]
     place, body = f"/v1/customers/{good}/entitlements", {"kind": "credit_terms", "reason": "三年无逾期付款"}
+    early = await customer.client.post(place, json=body)
+    assert (early.status_code, early.json()["type"]) == (409, "/problems/not-eligible")
+    assert "key-changes" in early.json()["detail"]
+    changes = f"/v1/customers/{good}/key-changes"
+    asked = await customer.client.post(changes, json={"credit": "good"}, headers={"X-Manyi-Person": "staff-1"})
+    yes = {"decision": "approve", "step": 0}
+    decided = await customer.client.post(
+        f"{changes}/{asked.json()['requestId']}/decisions", json=yes, headers={"X-Manyi-Person": "finance-1"}
+    )
+    assert (decided.status_code, decided.json()["status"]) == (200, "approved"), decided.text
     racing = await asyncio.gather(*(customer.client.post(place, json=body) for _ in range(3)))
     assert sorted(answer.status_code for answer in racing) == [201, 409, 409]
     (held,) = (await customer.client.get(place)).json()

@@ -67,6 +67,31 @@ async def test_files_are_found_exactly_by_person_and_in_part_by_company(customer
     assert await found(customer, phone="13600136000") == [identifier]
 
 
+@pytest.mark.policy("S2-02")
+async def test_one_person_at_a_customer_gets_a_copy_of_what_is_kept_about_that_person_alone(customer: Running) -> None:
+    identifier = await opened(customer)
+    place = f"/v1/customers/{identifier}/contacts"
+    ids = []
+    for name, phone in ((PERSON, "13700137319"), ("赵强", "13600136000")):
+        answer = await customer.client.post(place, json={"name": name, "phone": phone})
+        ids.append(answer.json()["contactId"])
+    for contact_id, label in zip(ids, ("我的生日", "别人的生日"), strict=True):
+        day = {"occasion": "birthday", "day": {"month": 5, "day": 4}, "label": label, "contactId": contact_id}
+        noted = await customer.client.post(f"/v1/customers/{identifier}/care-days", json=day)
+        assert noted.status_code == 201, noted.text
+    no = {"contactId": ids[0], "purposes": ["survey"], "evidence": "电话"}
+    assert (await customer.client.post(f"/v1/customers/{identifier}/consents/withdrawals", json=no)).status_code == 200
+    copied = (await customer.client.get(f"{place}/{ids[0]}/personal-data")).json()
+    assert (copied["contact"]["name"], copied["contact"]["phone"]) == (PERSON, "13700137319")
+    assert [one["label"] for one in copied["care_days"]] == ["我的生日"]
+    assert [(one["purpose"], one["status"]) for one in copied["consents"]] == [("survey", "withdrawn")]
+    assert set(copied) == {"contact", "care_days", "consents"}
+    for foreign in (NAME, PHONE, "赵强", "别人"):
+        assert foreign not in str(copied)
+    unknown = await customer.client.get(f"{place}/{'0' * 32}/personal-data")
+    assert (unknown.status_code, unknown.json()["type"]) == (404, "/problems/contact-unknown")
+
+
 async def stored(customer: Running, namespace: Namespace) -> str:
     """Every document of every database of this installation, and its topics except intake, as text."""
     text = ""

@@ -8,6 +8,7 @@ import pytest
 
 from services.customer.model.customer import Customer
 from services.customer.model.entitlements import (
+    Eligible,
     EntitledAlready,
     EntitlementNotActive,
     EntitlementUnknown,
@@ -31,7 +32,7 @@ from tests.unit.test_policy_packs import POLICIES
 ON = date(2026, 10, 9)
 NOW = datetime(2026, 10, 9, 2, tzinfo=UTC)
 SHANGHAI = ZoneInfo("Asia/Shanghai")
-FILE = Customer(customer_id="c1", code="K-1", grade="A")
+FILE = Customer(customer_id="c1", code="K-1", grade="A", credit="good")
 SET = limited({"credit.terms.discount": 3, "repurchase.discount": 5}, unit="percent")
 CREDIT, REWARD = Terms.of(SET, "credit_terms", ON), Terms.of(SET, "repurchase", ON)
 
@@ -43,7 +44,7 @@ def after(state: Customer, told: Sequence[Said]) -> Customer:
 
 
 def granted(state: Customer | None = FILE, identifier: str = "e1", terms: Terms = CREDIT) -> list[Said]:
-    return grant(state, "c1", identifier, terms, "li", "三年无逾期", ("A", "B"), NOW, SHANGHAI)
+    return grant(state, "c1", identifier, terms, "li", "三年无逾期", Eligible(("A", "B"), ("good",)), NOW, SHANGHAI)
 
 
 def about(at: datetime, zone: str | None = None) -> About:
@@ -75,6 +76,9 @@ def test_better_terms_go_to_the_grades_of_good_credit_one_at_a_time() -> None:
     for grade in ("C", None):
         with pytest.raises(NotEligible, match="A, B"):
             granted(FILE.model_copy(update={"grade": grade}))
+    for credit in ("fair", None):
+        with pytest.raises(NotEligible, match="a credit that is good"):
+            granted(FILE.model_copy(update={"credit": credit}))
     holding = after(FILE, [told])
     assert holding.entitlements["e1"].reason == "三年无逾期"
     with pytest.raises(EntitledAlready):

@@ -97,9 +97,11 @@ def test_what_a_complete_file_still_needs_is_listed() -> None:
 
 @pytest.mark.policy("S0-34")
 def test_the_same_customer_is_recognised_by_credit_code_or_by_name_and_number() -> None:
-    assert natural_key({"company": " 华东 仪器", "phone": "138 0013 8000"}) == natural_key(
-        {"company": "华东仪器", "phone": "13800138000", "needs": "x"}
-    )
+    known = natural_key({"company": "华东仪器", "phone": "13800138000", "needs": "x"})
+    for phone in ("138 0013 8000", "+8613800138000", "１３８-0013-8000"):
+        assert natural_key({"company": " 华东 仪器", "phone": phone}) == known, phone
+    assert natural_key({"company": "华东仪器", "phone": "13800138001"}) != known
+    assert natural_key({"name": "a", "email": "A@Example.com "}) == natural_key({"name": "a", "email": "a@example.com"})
     assert natural_key({"credit_code": SOUND, "name": "a"}) == natural_key({"credit_code": SOUND, "name": "b"})
     assert natural_key({"company": "华东仪器"}) is None
 

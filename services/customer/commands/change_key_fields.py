@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends
 from fastapi.responses import JSONResponse
+from pydantic import Field
 
 from services.customer.commands.acting import acting
 from services.customer.commands.decide_request import Decision, Withdrawal
@@ -22,6 +23,12 @@ from shared.plumbing.journal import Ledger, Loaded, Task
 from shared.policy.approvals.acting import Acting
 
 
+class KeyFieldsWanted(CustomerFields):
+    """Another value of key fields. The credit goes alone: it changes by approval only, also where it has none yet."""
+
+    credit: Code | None = Field(None, examples=["good"], description="A word of customer.credit.levels.")
+
+
 def routes(ledger: Ledger, desk: Desk) -> APIRouter:
     """POST below /v1/customers/{customer_id}/key-changes."""
     router = APIRouter(prefix="/v1/customers/{customer_id}/key-changes", tags=["key changes"])
@@ -35,7 +42,7 @@ def routes(ledger: Ledger, desk: Desk) -> APIRouter:
     )
     async def request_change(
         customer_id: Code,
-        body: CustomerFields,
+        body: KeyFieldsWanted,
         request: Annotated[Asked, Depends(asked)],
         who: Annotated[Acting, Depends(acting(desk))],
     ) -> JSONResponse:
@@ -81,7 +88,7 @@ def routes(ledger: Ledger, desk: Desk) -> APIRouter:
     async def correct_change(
         customer_id: Code,
         request_id: Code,
-        body: CustomerFields,
+        body: KeyFieldsWanted,
         request: Annotated[Asked, Depends(asked)],
         who: Annotated[Acting, Depends(acting(desk))],
     ) -> JSONResponse:

@@ -13,7 +13,7 @@ from pydantic import Field
 from services.customer.commands.acting import acting
 from services.customer.desk import STORED, Desk
 from services.customer.model.customer import Customer
-from services.customer.model.entitlements import Terms, grant, revoke, use
+from services.customer.model.entitlements import Eligible, Terms, grant, revoke, use
 from services.customer.views.entitlements import ShownEntitlement, as_entitlement
 from shared.contracts.decision import Said, Scene
 from shared.contracts.entitlements import EntitlementKind
@@ -77,9 +77,9 @@ def routes(ledger: Ledger, desk: Desk) -> APIRouter:
         def rule(state: Customer | None, scene: Scene) -> Sequence[Said]:
             on = desk.day(scene.now)
             terms = Terms.of(desk.policies, body.kind, on)
-            grades = desk.policies.value("credit.terms.grades", on).value
+            eligible = Eligible.of(desk.policies, on)
             return grant(
-                state, customer_id, entitlement_id, terms, who.person, body.reason, grades, scene.now, desk.zone
+                state, customer_id, entitlement_id, terms, who.person, body.reason, eligible, scene.now, desk.zone
             )
 
         task = Task(STORED, customer_id, rule, whole=frozenset({"entitlements"}), follow=False)

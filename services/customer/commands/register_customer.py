@@ -55,6 +55,7 @@ class CustomerFields(BaseModel):
     email: Text | None = None
     address: Text | None = None
     needs: Text | None = None
+    preferences: Text | None = Field(None, examples=["周二下午致电"])
     grade: Code | None = Field(None, examples=["A"])
     region: Code | None = Field(None, examples=["华东"])
     industry: Code | None = None

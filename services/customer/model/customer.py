@@ -17,7 +17,9 @@ from services.customer.model.telling_apart import ToldApart
 from shared.contracts.state import Part, State
 from shared.policy.timers import Timer, soonest
 
-PERSONAL = ("name", "phone", "email", "address", "needs")
+CREDIT = "credit"
+"""What we trust the customer to pay (S2-13): changed by approval alone, and shown to few (views/credit.py)."""
+PERSONAL = ("name", "phone", "email", "address", "needs", "preferences", CREDIT)
 """Fields that never leave this service and are sealed at rest."""
 BUSINESS = (
     "kind",
@@ -114,6 +116,9 @@ class Customer(State):
     email: str | None = None
     address: str | None = None
     needs: str | None = None
+    preferences: str | None = None
+    """How the customer likes to be served (S2-13)."""
+    credit: str | None = None
     known_as: dict[str, str] = {}
     """Source → external id."""
 

@@ -66,6 +66,21 @@ class Terms:
         return datetime.combine(last + timedelta(days=1), time(), zone).astimezone(UTC)
 
 
+@dataclass(frozen=True)
+class Eligible:
+    """Who may have better terms: customers of these grades, with such a credit."""
+
+    grades: tuple[str, ...]
+    credit: tuple[str, ...]
+
+    @classmethod
+    def of(cls, policies: Policies, on: date) -> "Eligible":
+        """As in force on a day. Raises LimitUnset."""
+        keys = ("credit.terms.grades", "credit.terms.levels")
+        grades, credit = (tuple(policies.value(key, on).value) for key in keys)
+        return cls(grades, credit)
+
+
 def grant(
     state: Customer | None,
     customer_id: str,
@@ -73,19 +88,24 @@ def grant(
     terms: Terms,
     granted_by: str,
     reason: str,
-    eligible: tuple[str, ...],
+    eligible: Eligible,
     now: datetime,
     zone: ZoneInfo,
 ) -> list[Said]:
-    """Somebody grants it; better terms for credit go to the `eligible` grades, one at a time.
+    """Somebody grants it; better terms for credit go to whom the policy calls `eligible`, one at a time.
 
     Raises CustomerUnknown, CustomerErased, NotEligible, EntitledAlready.
     """
     customer = at_hand(customer_id, state)
     if terms.kind == "credit_terms":
-        if customer.grade not in eligible:
+        if customer.grade not in eligible.grades:
             raise NotEligible(
-                f"better terms are for the grades {', '.join(eligible)}; {customer.code} has {customer.grade}"
+                f"better terms are for the grades {', '.join(eligible.grades)}; {customer.code} has {customer.grade}"
+            )
+        if customer.credit not in eligible.credit:
+            raise NotEligible(
+                f"better terms take a credit that is {' or '.join(eligible.credit)}, which {customer.code} does not "
+                "have: a change of it is asked for at …/key-changes"
             )
         held = (one for one in customer.entitlements.values() if one.kind == terms.kind)
         if any(one.status(now) == "active" for one in held):

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
+from services.customer.model.naming import normal_email, normal_name, normal_phone
 from shared.contracts.decision import Invalid
 from shared.policy.policies import Policies
 
@@ -81,6 +82,7 @@ class Filing:
                 "kind": tuple(policies.value("customer.kinds", on).value),
                 "channel": tuple(policies.value("customer.sources", on).value),
                 "lawful_basis": tuple(policies.value("customer.lawful_bases", on).value),
+                "credit": tuple(policies.value("customer.credit.levels", on).value),
             },
         )
 
@@ -168,10 +170,11 @@ def natural_key(fields: Mapping[str, Any]) -> str | None:
     if fields.get("credit_code"):
         return f"credit\x1f{fields['credit_code']}"
     name = fields.get("company") or fields.get("name")
-    reached = fields.get("phone") or fields.get("email")
+    phone, email = fields.get("phone"), fields.get("email")
+    reached = normal_phone(phone) if phone else normal_email(email) if email else ""
     if not name or not reached:
         return None
-    return "\x1f".join(("reached", "".join(name.split()).casefold(), "".join(reached.split()).casefold()))
+    return "\x1f".join(("reached", normal_name(name), reached))
 
 
 def _fields(template: str) -> set[str]:

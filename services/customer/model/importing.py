@@ -22,6 +22,7 @@ FIELDS = (
     "email",
     "address",
     "needs",
+    "preferences",
     "grade",
     "region",
     "industry",
@@ -34,8 +35,9 @@ FIELDS = (
 KEYS = ("code", "source", "external_id", "not_the_same_as")
 """What says which file a row is about; and, separated by spaces, which like files it is not about."""
 Known = Literal[
-    "name", "company", "creditCode", "kind", "partnerId", "keyMark", "phone", "email", "address", "needs", "grade",
-    "region", "industry", "size", "channel", "ownerId", "lawfulBasis", "code", "source", "externalId", "notTheSameAs",
+    "name", "company", "creditCode", "kind", "partnerId", "keyMark", "phone", "email", "address", "needs",
+    "preferences", "grade", "region", "industry", "size", "channel", "ownerId", "lawfulBasis", "code", "source",
+    "externalId", "notTheSameAs",
 ]  # fmt: skip
 COLUMNS: Mapping[str, str] = {to_camel(name): name for name in (*FIELDS, *KEYS)}
 """Name on the wire → field."""
@@ -49,6 +51,7 @@ CALLED: Mapping[str, tuple[str, ...]] = {
     "email": ("邮箱", "电子邮箱", "电子邮件", "mail"),
     "address": ("地址", "住址", "联系地址"),
     "needs": ("需求", "客户需求"),
+    "preferences": ("偏好", "客户偏好"),
     "grade": ("等级", "客户等级"),
     "region": ("地区", "区域", "地域"),
     "industry": ("行业", "所属行业"),

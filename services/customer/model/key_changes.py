@@ -9,7 +9,7 @@ from datetime import date, datetime
 from typing import Any
 
 from services.customer.model.approving import Events, Verdict, answered, completes, recorded, told
-from services.customer.model.customer import Customer
+from services.customer.model.customer import CREDIT, Customer
 from services.customer.model.files import About, change
 from services.customer.model.parts import KeyChange
 from shared.contracts import key_changes as said
@@ -51,6 +51,12 @@ class NoKeyField(Invalid):
     SLUG = "no-key-field"
 
 
+class CreditGoesAlone(Invalid):
+    """The credit is decided on by other people than everything else (S2-13)."""
+
+    SLUG = "credit-goes-alone"
+
+
 class KeyChangeUnknown(NotFound):
     SLUG = "key-change-unknown"
 
@@ -72,9 +78,10 @@ class KeyFields:
         return cls(chains)
 
     def changed(self, state: Customer, fields: Mapping[str, Any]) -> list[str]:
-        """The key fields among these that have another value now; one that has none yet is no change."""
-        known = [name for name in fields if name in self.chains and getattr(state, name) not in (None, False)]
-        return sorted(name for name in known if fields[name] not in (None, getattr(state, name)))
+        """The key fields among these that have another value now. One that has none yet is no change, but for the
+        credit: there the first word is approved, too."""
+        other = [name for name in fields if name in self.chains and fields[name] not in (None, getattr(state, name))]
+        return sorted(name for name in other if name == CREDIT or getattr(state, name) is not None)
 
     def chain(self, names: Iterable[str]) -> str:
         """The strictest chain of these fields. Raises NoKeyField."""
@@ -102,7 +109,7 @@ def ask(
     on: date,
     now: datetime,
 ) -> list[Said]:
-    """Ask for a change of key fields; nothing changes yet. Raises NoKeyField, LimitUnset."""
+    """Ask for a change of key fields; nothing changes yet. Raises NoKeyField, CreditGoesAlone, LimitUnset."""
     names, route = _route(state, fields, policies, on)
     decided = submit(None, _request(request_id, who), route, policies.calendar(on), now)
     event = said.KeyChangeRequested(
@@ -184,6 +191,8 @@ def reschedule(state: Customer | None, request_id: str, calendar: Calendar, now:
 def _route(state: Customer, fields: Mapping[str, Any], policies: Policies, on: date) -> tuple[list[str], Route]:
     keys = KeyFields.of(policies, on)
     names = keys.changed(state, fields)
+    if CREDIT in names and len(names) > 1:
+        raise CreditGoesAlone("others decide on the credit than on the rest: ask for it in a request of its own")
     return names, policies.route(keys.chain(names), on)
 
 

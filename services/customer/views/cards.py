@@ -44,6 +44,7 @@ KEY_FIELDS = {
     "creditCode": "统一社会信用代码 Credit code",
     "ownerId": "负责人 Owner",
     "needs": "需求 Needs",
+    "preferences": "偏好 Preferences",
 }
 SHOWN_ORDERS = SHOWN_ANSWERS = 10
 

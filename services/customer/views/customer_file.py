@@ -31,6 +31,8 @@ MASKS = {
     "email": masking.email,
     "address": masking.hidden,
     "needs": masking.hidden,
+    "preferences": masking.hidden,
+    "credit": masking.absent,
     "knownAs": masking.absent,
     "post": masking.hidden,
     "note": masking.hidden,
@@ -75,6 +77,7 @@ class CustomerFile(Shown):
     email: str | None = None
     address: str | None = None
     needs: str | None = None
+    preferences: str | None = None
     grade: str | None = None
     region: str | None = None
     industry: str | None = None

@@ -4,13 +4,15 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
 
-from services.customer.desk import STORED
+from services.customer.desk import STORED, Desk
+from services.customer.model.customer import CREDIT
 from services.customer.model.parts import KeyChange
 from services.customer.views.customer_file import MASKS, Reading, Shown, owners_of, read_file
 from services.customer.views.standing import Standing, standing, waits_for
 from services.customer.views.worklist import Limit, reachable
 from shared.contracts.envelope import Code
 from shared.plumbing.journal import Ledger
+from shared.policy.calendar.business import Calendar
 from shared.policy.permission.masking import masked
 from shared.policy.permission.table import Fields
 
@@ -20,7 +22,8 @@ MOST = 1_000
 class ShownKeyChange(Standing):
     """A request as it stands: which fields, who asked and decides the waiting step, until when.
 
-    `values` are the new ones, as much of them as may be seen of the file; `because` is what the last decision said.
+    `values` are the new ones, as much of them as may be seen of the file, without the credit (views/credit.py);
+    `because` is what the last decision said.
     """
 
     customer_id: str
@@ -37,19 +40,21 @@ class KeyChangePage(Shown):
     next: str | None = None
 
 
-def as_key_change(customer_id: str, request_id: str, change: KeyChange, fields: Fields = "none") -> ShownKeyChange:
-    """One request; of the new values as much as `fields` lets be seen."""
+def as_key_change(
+    customer_id: str, request_id: str, change: KeyChange, fields: Fields = "none", calendar: Calendar | None = None
+) -> ShownKeyChange:
+    """One request; of the new values as much as `fields` lets be seen, its deadline explained by the calendar."""
     return ShownKeyChange(
         customer_id=customer_id,
         request_id=request_id,
         fields=change.fields,
-        values=masked(change.values, MASKS, fields),
+        values=masked({name: value for name, value in change.values.items() if name != CREDIT}, MASKS, fields),
         **masked({"because": change.because}, MASKS, fields),
-        **standing(change.approval),
+        **standing(change.approval, calendar),
     )
 
 
-def routes(ledger: Ledger) -> APIRouter:
+def routes(ledger: Ledger, desk: Desk) -> APIRouter:
     """GET /v1/key-changes and /v1/customers/{customer_id}/key-changes."""
     router = APIRouter(prefix="/v1", tags=["key changes"])
 
@@ -64,7 +69,7 @@ def routes(ledger: Ledger) -> APIRouter:
         documents = await found.limit(MOST).to_list()
         parts = await ledger.read_parts(STORED, "key_changes", documents)
         return [
-            as_key_change(document["owner"], document["_id"], part, fields)
+            as_key_change(document["owner"], document["_id"], part, fields, desk.calendar())
             for document, part in zip(documents, parts, strict=True)
             if isinstance(part, KeyChange)
         ]
@@ -82,7 +87,7 @@ def routes(ledger: Ledger) -> APIRouter:
             wanted = {"$and": [wanted, waits_for(waiting_for)]}
         found = await reachable(ledger, permit, "key_changes", wanted, "_id", limit + 1)
         shown = [
-            as_key_change(one.customer_id, one.part_id, one.part, one.fields)
+            as_key_change(one.customer_id, one.part_id, one.part, one.fields, desk.calendar())
             for one in found[:limit]
             if isinstance(one.part, KeyChange)
         ]

@@ -19,6 +19,7 @@ from shared.contracts.spending import Kind
 from shared.plumbing.access import Permit, allowed, facts_of
 from shared.plumbing.journal import Ledger, Loaded
 from shared.plumbing.timers import index_timers
+from shared.policy.calendar.business import Calendar
 from shared.policy.calendar.reckoning import months_later
 from shared.policy.permission.masking import masked
 from shared.policy.policies import LimitUnset
@@ -69,8 +70,8 @@ class DrivePlan(Shown):
     overdue: bool
 
 
-def as_request(loaded: Loaded[Spending]) -> dict[str, Any]:
-    """One request as JSON."""
+def as_request(loaded: Loaded[Spending], calendar: Calendar | None = None) -> dict[str, Any]:
+    """One request as JSON; its deadline is explained by this calendar."""
     state = existing(loaded.state)
     approval = state.approval
     told = state.model_dump(
@@ -79,7 +80,7 @@ def as_request(loaded: Loaded[Spending]) -> dict[str, Any]:
     shown = ShownRequest(
         **told,
         customer_ids=state.customers,
-        **{**standing(approval), "status": state.status},
+        **{**standing(approval, calendar), "status": state.status},
         steps=list(approval.route.steps),
         escalated=approval.escalated,
         authorised_by=approval.authorised_by,
@@ -89,7 +90,7 @@ def as_request(loaded: Loaded[Spending]) -> dict[str, Any]:
     return shown.model_dump(mode="json", by_alias=True, exclude_none=True)
 
 
-def routes(ledger: Ledger, kind: Kind) -> APIRouter:
+def routes(ledger: Ledger, desk: Desk, kind: Kind) -> APIRouter:
     """GET the requests of one kind, newest first, and one of them."""
     router = APIRouter(prefix=f"/v1/{CALLED[kind]}", tags=[CALLED[kind]])
     requests = ledger.database[STORED.collection]
@@ -113,7 +114,8 @@ def routes(ledger: Ledger, kind: Kind) -> APIRouter:
         cursor = requests.find({"$and": [query, permit.where()]}).sort("approval.submitted_at", DESCENDING)
         found = await ledger.read_heads(STORED, await cursor.limit(limit).to_list())
         seen = permit.page([facts_of(STORED, existing(one.state).request_id, one) for one in found])
-        return [masked(as_request(one), MASKS, fields) for one, fields in zip(found, seen, strict=True)]
+        by = desk.calendar()
+        return [masked(as_request(one, by), MASKS, fields) for one, fields in zip(found, seen, strict=True)]
 
     @router.get(
         "/{request_id}", response_model=ShownRequest, response_model_exclude_none=True, summary="Read one request"
@@ -122,7 +124,7 @@ def routes(ledger: Ledger, kind: Kind) -> APIRouter:
         document = await requests.find_one({"_id": request_id, "kind": kind})
         loaded = Loaded[Spending](None) if document is None else await ledger.read_head(STORED, document)
         fields = permit.on(facts_of(STORED, request_id, loaded))
-        return masked(as_request(loaded), MASKS, fields)
+        return masked(as_request(loaded, desk.calendar()), MASKS, fields)
 
     return router
 
