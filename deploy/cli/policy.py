@@ -19,7 +19,7 @@ from shared.policy.pack import Edition, Pack, json_schema
 from shared.policy.policies import due_for_review
 from shared.policy.settings import Setting
 from shared.policy.shelf import PACKS, PackUnsound, pack_files, read_low_score, read_pack
-from shared.policy.soundness import faults
+from shared.policy.soundness import faults, unstated
 
 policy = typer.Typer(
     name="policy", no_args_is_help=True, help="Check, compare and explain the policy packs.", rich_markup_mode="rich"
@@ -36,7 +36,7 @@ Language = Literal["zh", "en", "both"]
 
 @policy.command()
 def check(packs: PacksOption = PACKS, on: OnOption = None) -> None:
-    """All packs valid, every key documented, dates in order; what is unset and what is due for review."""
+    """All packs valid, every key documented, dates in order; what is unset, left blank and due for review."""
     shelf = _read(packs)
     today = _day(on)
     if wrong := faults(shelf):
@@ -48,6 +48,8 @@ def check(packs: PacksOption = PACKS, on: OnOption = None) -> None:
             page.add_row(*_row(latest.get(document.document), document.document, document.review_on))
     page.add_row(*_low_score_row(packs, today))
     out.print(page)
+    for sentence in unstated(shelf, today):
+        err.print(f"[yellow]{sentence}[/yellow]")
     for pack, document in due_for_review(shelf, today):
         err.print(f"[yellow]{pack.pack}/{document.document} was to be reviewed by {document.review_on}[/yellow]")
 

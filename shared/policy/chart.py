@@ -39,7 +39,7 @@ class Chart:
     @classmethod
     def of(cls, policies: Policies, on: date, holders: Iterable[Holder] = ()) -> "Chart":
         """As the policies of a day draw it; where they say nothing nobody is above anybody."""
-        line, units = (_said(policies, key, on) for key in (LINE_KEY, UNITS_KEY))
+        line, units = (names(policies, key, on) for key in (LINE_KEY, UNITS_KEY))
         return cls(line, units, tuple(holders))
 
     def above(self, role: str) -> Iterator[str]:
@@ -86,7 +86,8 @@ class Chart:
             ring = [self.units[one] for one in ring if one in self.units and self.units[one] not in seen]
 
 
-def _said(policies: Policies, key: str, on: date) -> Mapping[str, Any]:
+def names(policies: Policies, key: str, on: date) -> Mapping[str, Any]:
+    """A setting that gives names to names, as in force on a day; empty where the policies say nothing."""
     try:
         told: Mapping[str, Any] = policies.value(key, on).value
     except LimitUnset:

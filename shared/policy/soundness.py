@@ -2,20 +2,53 @@
 
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import date
 from typing import Any
 
 from shared.policy.approvals.chain import Chain
 from shared.policy.pack import Pack
-from shared.policy.settings import Length, Number, Setting, Steps
+from shared.policy.policies import Policies
+from shared.policy.settings import Length, Names, Number, Setting, Steps
 
 ROWS = {"S0": 47, "S1": 25, "S2": 21, "S3": 31, "S4": 27}
 """The last row of each source text in the requirements; a clause beyond it names nothing."""
 AMBIGUITIES = 13
+ALWAYS = frozenset(
+    {"access.default_deny", "approval.four_eyes", "customer.file.single", "storage.encrypted", "trace.required"}
+)
+"""What every installation does; a pack says so, and cannot switch it off."""
+NOTICE_KEY, REQUIRED_KEY = "policy.notice.before", "document.required"
 
 
 def faults(packs: Sequence[Pack]) -> list[str]:
     """One sentence for everything wrong among these packs; empty when they can be used together."""
-    return [*_two_meanings(packs), *(fault for pack in packs for fault in _within(pack, packs))]
+    within = (fault for pack in packs for fault in _within(pack, packs))
+    return [*_two_meanings(packs), *_announced_late(packs), *within]
+
+
+def unstated(packs: Sequence[Pack], on: date) -> Iterator[str]:
+    """One sentence for each document that leaves blank what `document.required` has it state (S4-01)."""
+    spoken = Policies(packs).speaking(REQUIRED_KEY, on)
+    wanted = spoken[0].value or () if spoken is not None and isinstance(spoken[0], Names) else ()
+    for pack in packs:
+        for document in pack.documents:
+            if blank := [name for name in wanted if not getattr(document, name, None)]:
+                yield f"{pack.pack}/{document.document} does not state its {', '.join(blank)} ({REQUIRED_KEY}, S4-01)"
+
+
+def _announced_late(packs: Sequence[Pack]) -> Iterator[str]:
+    """Versions of which our people hear less than the notice before the day from which they hold."""
+    policies = Policies(packs)
+    for name, document in ((pack.pack, document) for pack in packs for document in pack.documents):
+        for version in document.versions:
+            days = (version.effective_from - version.announced).days
+            spoken = policies.speaking(NOTICE_KEY, version.effective_from)
+            notice = spoken[0] if spoken is not None else None
+            if isinstance(notice, Length) and notice.unit == "calendar_days" and days < (notice.value or 0):
+                yield (
+                    f"{name}/{document.document}/{version.version} takes effect {days} days after its "
+                    f"announcement, where {NOTICE_KEY} asks for {notice.value} (S1-23)"
+                )
 
 
 def _two_meanings(packs: Sequence[Pack]) -> Iterator[str]:
@@ -36,6 +69,8 @@ def _within(pack: Pack, packs: Sequence[Pack]) -> Iterator[str]:
             for clause in setting.clauses:
                 if _beyond(clause):
                     yield f"{key} in {edition.stamp} names the clause {clause}, which does not exist"
+            if key in ALWAYS and setting.value is False:
+                yield f"{key} in {edition.stamp} is false, but always so: it cannot be switched off"
             if isinstance(setting, Steps) and setting.value is not None:
                 fronts = [{**known, **one.settings} for other in packs if other is not pack for one in other.editions()]
                 wrong = [*_missing(setting.value, known)]

@@ -68,6 +68,22 @@ async def test_every_route_declares_an_action_of_the_roles_table(name: str, tmp_
         await service.client.close()
 
 
+@pytest.mark.policy("S0-37")
+@pytest.mark.parametrize(("name", "about", "least"), [("customer", "{customer_id}", 20), ("feedback", "{case_id}", 2)])
+async def test_every_reading_about_one_customer_or_case_is_logged(
+    name: str, about: str, least: int, tmp_path: Path
+) -> None:
+    service = importlib.import_module(f"services.{name}.main").build(settings(tmp_path))
+    try:
+        logged = {action for version in read_roles().versions for action, one in version.actions.items() if one.logged}
+        walked = [one for one in walk(application(service).routes) if about in getattr(one, "path", "")]
+        reading = {one.path: declared(one) for one in walked if one.methods == {"GET"}}
+        assert len(reading) >= least
+        assert [path for path, door in reading.items() if door is None or door.action not in logged] == []
+    finally:
+        await service.client.close()
+
+
 @pytest.fixture
 async def client(tmp_path: Path) -> AsyncIterator[tuple[httpx.AsyncClient, Issuer]]:
     """An application with a few odd routes, never started, whose callers need a token."""

@@ -103,10 +103,11 @@ def test_a_guest_is_invited_once_and_the_last_answer_counts() -> None:
 
 @pytest.mark.policy("S3-26")
 def test_events_are_of_the_kinds_of_the_policy_and_nobody_is_invited_to_one_that_is_off() -> None:
-    kinds = tuple(POLICIES.value("event.kinds", ON).value)
+    kinds = POLICIES.value("event.kinds", ON)
     with pytest.raises(events.CompanyEventKindUnknown):
         events.plan_event("e", "party", kinds, NOW, {}, NOW)
     (planned,) = events.plan_event("e", "salon", kinds, NOW, {"title": "沙龙"}, NOW)
+    assert planned.policy_version == kinds.version
     state = events.evolve(None, planned.event, planned.private)
     (off,) = events.cancel(state, "e", "too_few_guests", NOW)
     with pytest.raises(events.CompanyEventOff):

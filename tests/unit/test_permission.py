@@ -109,6 +109,17 @@ def test_sales_enters_base_data_and_marketing_runs_activities_with_us() -> None:
     assert isinstance(asking(frozenset({"marketing"}), "customer.create").may(SITUATIONS["all"]), Denied)
 
 
+@pytest.mark.policy("S0-15")
+def test_managers_turn_to_hr_and_finance_who_each_decide_something_and_see_no_file() -> None:
+    liaison = PACKS.value("roles.liaison", NOW.date()).value
+    assert set(liaison) == {"hr", "finance"}
+    for role in liaison:
+        decides = [name for name in TABLE.roles[role] if TABLE.actions[name].kind == "approve"]
+        assert decides, role
+        assert asking(frozenset({role}), "customer.read").may(SITUATIONS["all"]) == Denied("no-permission")
+    assert asking(frozenset({"manager"}), "staff.read").may(SITUATIONS["all"]) == Allowed("full"), "whom to turn to"
+
+
 @given(roles_held, actions, situations)
 def test_several_roles_may_what_one_of_them_may_and_see_the_most(
     roles: frozenset[str], action: str, situation: str

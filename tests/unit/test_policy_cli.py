@@ -32,6 +32,13 @@ def test_check_says_which_document_is_due_for_review() -> None:
     assert "s0-enterprise/S0 was to be reviewed by 2026-12-31" in said("check", "--on", "2027-01-01")
 
 
+@pytest.mark.policy("S4-01")
+def test_check_says_what_a_controlled_document_leaves_blank() -> None:
+    text = said("check", *ON)
+    assert "s4-engineering/S4 does not state its number (document.required, S4-01)" in " ".join(text.split())
+    assert "drafter" not in text, "all of them state who drafts"
+
+
 def test_explain_says_value_unit_clause_version_in_both_languages() -> None:
     text = said("explain", "purchase.within", *ON)
     for part in ("s0-enterprise/S0/1@", "S0-31", "个工作日", "working days", "三级签字总时长不超过三个工作日"):

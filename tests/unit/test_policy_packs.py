@@ -254,6 +254,26 @@ def test_faults_between_packs_are_named() -> None:
     assert any("limits that fall" in fault for fault in faults([POLICIES.packs[0], falling]))
 
 
+@pytest.mark.policy("S1-23")
+def test_a_version_is_announced_as_long_ahead_as_the_policy_asks() -> None:
+    for announced, late in (("2026-06-24", []), ("2026-06-25", ["6 days", "asks for 7"])):
+        later = {**version("2", "2026-07-01", *LIMITS), "announced": announced}
+        found = faults([*POLICIES.packs, pack(version("1", "2026-01-01"), later)])
+        assert bool(found) is bool(late)
+        assert all(part in found[0] for part in late), found
+
+
+@pytest.mark.parametrize(
+    "key", ["trace.required", "customer.file.single", "storage.encrypted", "access.default_deny", "approval.four_eyes"]
+)
+def test_what_is_always_so_cannot_be_switched_off(key: str) -> None:
+    assert POLICIES.value(key, ON).value is True
+    off = pack(version("1", "2026-01-01", setting(key, False, unit="flag")))
+    (fault,) = faults([off, *POLICIES.packs])
+    assert fault.startswith(f"{key} in ours/OURS/1@")
+    assert "cannot be switched off" in fault
+
+
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [

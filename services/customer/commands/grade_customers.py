@@ -1,9 +1,8 @@
 """Grades: computed for every buyer from recency, frequency and money, or decided by somebody for one customer."""
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
-from functools import partial
-from typing import Annotated
+from datetime import datetime
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends
 from fastapi.responses import JSONResponse
@@ -13,18 +12,16 @@ from services.customer.commands.acting import acting
 from services.customer.commands.age_customers import VALID
 from services.customer.desk import STORED, Desk, at_home
 from services.customer.model.customer import Customer
-from services.customer.model.grading import Bought, Grades, Scores, computed, override, rfm
-from services.customer.views.customer_file import CustomerFile, Shown, as_file
+from services.customer.model.grading import Bought, Grades, Scores, computed, counted_from, override, rfm
+from services.customer.views.customer_file import Shown
 from shared.contracts.decision import Said, Scene
 from shared.contracts.envelope import Code
 from shared.plumbing.access import allowed
 from shared.plumbing.bodies import Body
 from shared.plumbing.commands import Asked, asked, carry_out, perform
-from shared.plumbing.journal import Ledger, Task
+from shared.plumbing.journal import Ledger, Loaded, Task
 from shared.policy.approvals.acting import Acting
 
-WINDOW = timedelta(days=365)
-"""METRICS D21: twelve months."""
 AT_ONCE = 200
 
 
@@ -41,19 +38,27 @@ class Graded(Shown):
     scored: int
 
 
+class DecidedGrade(Shown):
+    """The grade alone: who may decide it need not be one who may read the file (S0-37)."""
+
+    customer_id: str
+    code: str
+    grade: str | None
+
+
 def routes(ledger: Ledger, desk: Desk) -> APIRouter:
     """POST /v1/grades and POST /v1/customers/{customer_id}/grade."""
     router = APIRouter(prefix="/v1", tags=["grades"])
 
     @router.post(
         "/grades",
-        summary="Compute the grade of every buyer of the last twelve months",
+        summary="Compute the grade of everybody who bought lately (rfm.window)",
         dependencies=[allowed("customer.grade")],
     )
     async def compute_grades(request: Annotated[Asked, Depends(asked)]) -> Graded:
         now = ledger.clock.now()
         grades = Grades.of(desk.policies, desk.day(now))
-        scores = rfm(await _bought(ledger, now))
+        scores = rfm(await _bought(ledger, counted_from(desk.policies, desk.day(now), desk.zone), now))
         tasks = [_task(customer_id, one, grades) for customer_id, one in sorted(scores.items())]
         for first in range(0, len(tasks), AT_ONCE):
             await perform(ledger, tasks[first : first + AT_ONCE], request.cause)
@@ -61,7 +66,7 @@ def routes(ledger: Ledger, desk: Desk) -> APIRouter:
 
     @router.post(
         "/customers/{customer_id}/grade",
-        response_model=CustomerFile,
+        response_model=DecidedGrade,
         summary="Decide a grade, with a reason",
         dependencies=[allowed("customer.grade", rows=True)],
     )
@@ -77,9 +82,16 @@ def routes(ledger: Ledger, desk: Desk) -> APIRouter:
             return [] if state is None else override(state, body.grade, body.reason, who.roles, grades, scene.now)
 
         task = Task(STORED, customer_id, rule)
-        return await carry_out(ledger, task, request, partial(as_file, desk), status=200)
+        return await carry_out(ledger, task, request, _decided, status=200)
 
     return router
+
+
+def _decided(loaded: Loaded[Customer]) -> dict[str, Any]:
+    if loaded.state is None:
+        raise ValueError("a rule that answered has a file")
+    shown = DecidedGrade.model_validate(loaded.state.model_dump(include={"customer_id", "code", "grade"}))
+    return shown.model_dump(mode="json", by_alias=True, exclude_none=True)
 
 
 def _task(customer_id: str, scores: Scores, grades: Grades) -> Task[Customer]:
@@ -89,10 +101,10 @@ def _task(customer_id: str, scores: Scores, grades: Grades) -> Task[Customer]:
     return Task(STORED, customer_id, rule)
 
 
-async def _bought(ledger: Ledger, now: datetime) -> dict[str, Bought]:
-    """Every customer's valid orders of the window."""
+async def _bought(ledger: Ledger, since: datetime, now: datetime) -> dict[str, Bought]:
+    """Every customer's valid orders of this time."""
     pipeline = [
-        {"$match": {"occurred_at": {"$gt": now - WINDOW, "$lte": now}, **VALID}},
+        {"$match": {"occurred_at": {"$gte": since, "$lte": now}, **VALID}},
         {
             "$group": {
                 "_id": {"owner": "$owner", "currency": "$currency"},

@@ -85,7 +85,7 @@ def routes(ledger: Ledger, desk: Desk) -> APIRouter:
         words = body.model_dump(include={"title", "place"}, exclude_none=True)
 
         def rule(_state: CompanyEvent | None, scene: Scene) -> Sequence[Said]:
-            kinds = tuple(desk.policies.value("event.kinds", desk.day(scene.now)).value)
+            kinds = desk.policies.value("event.kinds", desk.day(scene.now))
             return plan_event(event_id, body.kind, kinds, body.starts_at, words, scene.now)
 
         return await carry_out(ledger, Task(EVENTS, event_id, rule), request, as_event)

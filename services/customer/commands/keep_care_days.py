@@ -91,8 +91,8 @@ def routes(ledger: Ledger, desk: Desk) -> APIRouter:
         care_id = uuid.uuid4().hex
 
         def step(state: Customer, scene: Scene) -> Sequence[Said]:
-            Occasions.of(desk.policies, desk.day(scene.now)).personal(body.occasion)
-            return note_day(state, care_id, body.occasion, body.day, body.contact_id, body.label, scene.now)
+            known = Occasions.of(desk.policies, desk.day(scene.now))
+            return note_day(state, care_id, body.occasion, known, body.day, body.contact_id, body.label, scene.now)
 
         parts = {"care_days": care_id} | ({} if body.contact_id is None else {"contacts": body.contact_id})
         today = desk.today()

@@ -78,12 +78,12 @@ def routes(ledger: Ledger, desk: Desk) -> APIRouter:
         at = body.at or ledger.clock.now()
 
         def rule(state: Customer | None, scene: Scene) -> Sequence[Said]:
-            kinds = desk.policies.value("interaction.kinds", desk.day(scene.now)).value
-            if body.kind not in kinds:
-                raise InteractionKindUnknown(f"{body.kind!r} is no kind of contact; there are {', '.join(kinds)}")
+            kinds = desk.policies.value("interaction.kinds", desk.day(scene.now))
+            if body.kind not in kinds.value:
+                raise InteractionKindUnknown(f"{body.kind!r} is no kind of contact; there are {', '.join(kinds.value)}")
             who = at_home(customer_id, at, state)
             details = body.model_dump(exclude={"kind", "at", "note"})
-            return log_interaction(state, who, interaction_id, body.kind, details, body.note)
+            return log_interaction(state, who, interaction_id, body.kind, details, body.note, kinds.version)
 
         def reply(loaded: Any) -> dict[str, Any]:
             return as_interaction(interaction_id, loaded.state.interactions[interaction_id])

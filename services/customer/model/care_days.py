@@ -68,12 +68,14 @@ def note_day(
     state: Customer,
     care_id: str,
     occasion: str,
+    occasions: Occasions,
     day: YearlyDay,
     contact_id: str | None,
     label: str | None,
     now: datetime,
 ) -> list[Said]:
-    """Keep a day of the customer or of a contact. Raises ContactUnknown, CustomerErased."""
+    """Keep a day of the customer or of a contact. Raises OccasionUnknown, ContactUnknown, CustomerErased."""
+    occasions.personal(occasion)
     unless_erased(state)
     if contact_id is not None and contact_id not in state.contacts:
         raise ContactUnknown(f"customer {state.code} has no contact {contact_id}; list them, or add the person")
@@ -81,7 +83,7 @@ def note_day(
         customer_id=state.customer_id, care_id=care_id, contact_id=contact_id, dims=state.dims_now("manyi", {}, None)
     )
     private = {"occasion": occasion, "day": day.name, **({} if label is None else {"label": label})}
-    return [Said(event, now, private, person=contact_id)]
+    return [Said(event, now, private, policy_version=occasions.version, person=contact_id)]
 
 
 def drop_day(state: Customer, care_id: str, now: datetime) -> list[Said]:
@@ -146,7 +148,7 @@ def _greeted(state: Customer, wish: Wish, policy: Purposes, private: dict[str, s
         **about,
     )
     words = {} if wish.note is None else {"note": wish.note}
-    return [Said(event, wish.now, {**private, **words}, person=contact_id)]
+    return [Said(event, wish.now, {**private, **words}, policy_version=policy.version, person=contact_id)]
 
 
 def _kept(name: str, on: date, called: str) -> None:

@@ -14,6 +14,7 @@ from shared.contracts import care as said
 from shared.contracts.decision import Invalid, NotFound, Refusal, Said
 from shared.contracts.envelope import Event
 from shared.contracts.state import State
+from shared.policy.policies import Decided
 
 
 class CompanyEventUnknown(NotFound):
@@ -65,12 +66,13 @@ def evolve(state: CompanyEvent | None, event: Event, private: Mapping[str, Any])
 
 
 def plan_event(
-    event_id: str, kind: str, kinds: tuple[str, ...], starts_at: datetime, words: Mapping[str, str], now: datetime
+    event_id: str, kind: str, kinds: Decided, starts_at: datetime, words: Mapping[str, str], now: datetime
 ) -> list[Said]:
     """Plan one; `kinds` are those of the policy. Raises CompanyEventKindUnknown."""
-    if kind not in kinds:
-        raise CompanyEventKindUnknown(f"{kind!r} is no kind of event; event.kinds has {', '.join(kinds)}")
-    return [Said(said.CompanyEventPlanned(event_id=event_id, kind=kind, starts_at=starts_at), now, words)]
+    if kind not in kinds.value:
+        raise CompanyEventKindUnknown(f"{kind!r} is no kind of event; event.kinds has {', '.join(kinds.value)}")
+    event = said.CompanyEventPlanned(event_id=event_id, kind=kind, starts_at=starts_at)
+    return [Said(event, now, words, policy_version=kinds.version)]
 
 
 def cancel(state: CompanyEvent | None, event_id: str, reason: str, now: datetime) -> list[Said]:
@@ -114,7 +116,7 @@ def invite(
         starts_at=event.starts_at,
         dims=state.dims_now("manyi", {}, None),
     )
-    return [Said(told, now)]
+    return [Said(told, now, policy_version=policy.version)]
 
 
 def answer(state: Customer, invitation_id: str, reply: Literal["accepted", "declined"], now: datetime) -> list[Said]:

@@ -234,9 +234,18 @@ def add_contact(state: Customer | None, about: About, contact_id: str, person: M
 
 
 def log_interaction(
-    state: Customer | None, about: About, interaction_id: str, kind: str, details: Mapping[str, Any], note: str | None
+    state: Customer | None,
+    about: About,
+    interaction_id: str,
+    kind: str,
+    details: Mapping[str, Any],
+    note: str | None,
+    policy_version: str | None = None,
 ) -> list[Said]:
-    """Somebody spoke with the customer; what was said stays here (S1-02). Raises CustomerErased for a note."""
+    """Somebody spoke with the customer; what was said stays here (S1-02). Raises CustomerErased for a note.
+
+    `policy_version` is the one that knows the kind; what other systems tell is taken as it is.
+    """
     if note is not None:
         unless_erased(state)
     event = said.InteractionLogged(
@@ -247,4 +256,5 @@ def log_interaction(
         dims=dims_after(state, about, {}, None),
         **details,
     )
-    return [*opening(state, about), Said(event, about.time, {} if note is None else {"note": note}, about.timezone)]
+    words = {} if note is None else {"note": note}
+    return [*opening(state, about), Said(event, about.time, words, about.timezone, policy_version)]

@@ -3,12 +3,14 @@
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, time
 from typing import TypeVar
+from zoneinfo import ZoneInfo
 
 from services.customer.model.customer import Customer
 from shared.contracts import customer as said
 from shared.contracts.decision import Invalid, Refusal, Said
+from shared.policy.calendar.reckoning import months_later
 from shared.policy.policies import Policies
 
 K = TypeVar("K")
@@ -24,6 +26,12 @@ class NotYoursToGrade(Refusal):
 
     STATUS = 403
     SLUG = "grade-override-not-permitted"
+
+
+def counted_from(policies: Policies, on: date, zone: ZoneInfo) -> datetime:
+    """From when on orders count: the day so long ago as `rfm.window` says, from its start here. Raises LimitUnset."""
+    window, _ = policies.span("rfm.window", on)
+    return datetime.combine(months_later(on, -window.months), time(), zone)
 
 
 @dataclass(frozen=True)

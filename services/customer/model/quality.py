@@ -4,7 +4,6 @@ Completeness: of the fields a complete file has, those it has. Validity: of its 
 Timeliness: what is left of the time within which a file is verified, none when it is stale. All in percent.
 """
 
-import calendar
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
@@ -16,6 +15,7 @@ from services.customer.model.files import unless_erased
 from services.customer.model.filing import Filing
 from shared.contracts import quality as said
 from shared.contracts.decision import Said
+from shared.policy.calendar.reckoning import months_later
 from shared.policy.policies import Policies
 
 STALE = "stale"
@@ -38,7 +38,7 @@ class Yardstick:
         """As in force on a day of this zone. Raises LimitUnset."""
         span, version = policies.span("quality.stale.after", on)
         weights = policies.value("quality.weights", on)
-        limit = _months_before(on, span.amount)
+        limit = months_later(on, -span.months)
         keys = ("customer.fields.required", "customer.first_contact.required", "customer.field.formats")
         versions = [version, weights.version, *(policies.value(key, on).version for key in keys)]
         today, before = (datetime.combine(day, time.min, zone) for day in (on, limit))
@@ -118,8 +118,3 @@ def _fields(state: Customer) -> dict[str, Any]:
 
 def _percent(part: int, whole: int) -> int:
     return 100 if whole == 0 else 100 * part // whole
-
-
-def _months_before(day: date, months: int) -> date:
-    year, month = divmod(day.year * 12 + day.month - 1 - months, 12)
-    return date(year, month + 1, min(day.day, calendar.monthrange(year, month + 1)[1]))

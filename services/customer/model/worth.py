@@ -12,8 +12,6 @@ from services.customer.model.grading import Bought
 from services.customer.model.parts import Purchase
 from shared.policy.policies import Policies
 
-WINDOW = timedelta(days=365)
-"""METRICS D21: twelve months."""
 YEAR = timedelta(days=365)
 LEFT = "churned"
 
@@ -30,7 +28,7 @@ class Trade:
     last_at: datetime | None
     gap_days: float | None
     recent: Bought | None
-    """Recency, frequency and money of twelve months; None without an order in them."""
+    """Recency, frequency and money of the latest orders; None without one that counts."""
 
 
 @dataclass(frozen=True)
@@ -75,12 +73,12 @@ class Lifetime:
         return self.past + self.projected
 
 
-def trade(purchases: Sequence[Purchase], now: datetime) -> Trade:
-    """What was bought, what of it is unpaid, and how often; void orders count as nothing."""
+def trade(purchases: Sequence[Purchase], since: datetime, now: datetime) -> Trade:
+    """What was bought, what of it is unpaid, and how often; void orders count as nothing. `since`: what is recent."""
     standing = sorted((one for one in purchases if not one.void), key=lambda one: one.occurred_at)
     days = sorted({one.occurred_at.date() for one in standing})
     gaps = [(later - earlier).days for earlier, later in pairwise(days)]
-    lately = [one for one in standing if now - WINDOW < one.occurred_at <= now]
+    lately = [one for one in standing if since <= one.occurred_at <= now]
     return Trade(
         orders=len(standing),
         void=len(purchases) - len(standing),

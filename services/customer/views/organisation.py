@@ -1,4 +1,4 @@
-"""Who holds which post, who is above whom and who stands in for whom (S0-02, S0-13, S0-16)."""
+"""Who holds which post, who is above whom and who stands in for whom (S0-02, S0-03, S0-13, S0-16)."""
 
 from typing import Annotated
 
@@ -11,8 +11,9 @@ from services.customer.views.customer_file import Shown
 from shared.contracts.envelope import Code, Moment
 from shared.plumbing.access import Permit, allowed, facts_of
 from shared.plumbing.journal import Ledger, Loaded
-from shared.policy.chart import Holder
-from shared.policy.policies import LimitUnset
+from shared.policy.chart import Holder, names
+
+DUTIES_KEY, SHARING_KEY = "teams.duties", "departments.sharing"
 
 
 class ShownPost(Shown):
@@ -54,11 +55,15 @@ class ShownHolder(Shown):
 
 
 class ShownChart(Shown):
-    """`line`: role → the role it reports to; `units`: department or team → where it belongs; `duties`: duty → team."""
+    """`line`: role → the role it reports to; `units`: department or team → where it belongs; `duties`: duty → team.
+
+    `sharing`: what other departments contribute → which one does (S0-03).
+    """
 
     line: dict[str, str]
     units: dict[str, str]
     duties: dict[str, str]
+    sharing: dict[str, str]
     holders: list[ShownHolder]
 
 
@@ -78,13 +83,10 @@ def routes(ledger: Ledger, desk: Desk, staffing: Staffing) -> APIRouter:
 
     @router.get("/organisation", summary="The chart: lines, units, duties of teams, and who holds which post")
     async def organisation(permit: Annotated[Permit, allowed("staff.read")]) -> ShownChart:
-        chart = await staffing.chart()
-        try:
-            duties = desk.policies.value("teams.duties", desk.day(permit.now)).value
-        except LimitUnset:
-            duties = {}
+        chart, on = await staffing.chart(), desk.day(permit.now)
+        duties, sharing = (dict(names(desk.policies, key, on)) for key in (DUTIES_KEY, SHARING_KEY))
         held = [ShownHolder(staff_id=one.person, role=one.role, unit=one.unit) for one in chart.holders]
-        return ShownChart(line=dict(chart.line), units=dict(chart.units), duties=duties, holders=held)
+        return ShownChart(line=dict(chart.line), units=dict(chart.units), duties=duties, sharing=sharing, holders=held)
 
     @router.get("/staff/{staff_id}", response_model_exclude_none=True, summary="One person's posts and substitutes")
     async def read_staff(staff_id: Code, permit: Annotated[Permit, reading]) -> ShownStaff:

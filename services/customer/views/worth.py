@@ -5,6 +5,7 @@ from typing import Any
 from fastapi import APIRouter
 
 from services.customer.desk import STORED, Desk
+from services.customer.model.grading import counted_from
 from services.customer.model.parts import Purchase
 from services.customer.model.worth import Lifetime, Terms, Trade, lifetime, trade
 from services.customer.views.customer_file import Reading, Shown, owners_of, read_file
@@ -17,7 +18,7 @@ MOST_ORDERS = 5_000
 
 
 class Recent(Shown):
-    """Recency, frequency and money of twelve months, from which the grade is computed."""
+    """Recency, frequency and money of the time `rfm.window`, from which the grade is computed."""
 
     recency_days: int
     frequency: int
@@ -69,7 +70,8 @@ def routes(ledger: Ledger, desk: Desk) -> APIRouter:
         cursor = ledger.database["purchases"].find({"owner": {"$in": owners_of(loaded)}})
         documents = await cursor.sort("occurred_at", -1).limit(MOST_ORDERS).to_list()
         parts = await ledger.read_parts(STORED, "purchases", documents)
-        found = trade([one for one in parts if isinstance(one, Purchase)], now)
+        since = counted_from(desk.policies, desk.day(now), desk.zone)
+        found = trade([one for one in parts if isinstance(one, Purchase)], since, now)
         try:
             terms = Terms.of(desk.policies, desk.day(now))
         except LimitUnset as unset:
