@@ -69,17 +69,18 @@ def answer_of(question: Any, factor: Any, metric: Any, value: Any, low: Any, hig
 
 def _all_known(told: object) -> object:
     """Answers that were read before, or what is told: most repeat one of a few hundred, and are checked once."""
-    return [_known(answer) for answer in told] if isinstance(told, list) else told
-
-
-def _known(told: object) -> object:
-    if isinstance(told, Answer):
+    if not isinstance(told, list):
         return told
-    try:
-        low, high = told["scale"]  # type: ignore[index]
-        return answer_of(told["question"], told.get("factor"), told["metric"], told["value"], low, high)  # type: ignore[index, attr-defined]
-    except (LookupError, TypeError, ValueError, AttributeError):  # the contract itself says what is wrong with it
-        return told
+    known: list[object] = []
+    for answer in told:
+        try:
+            low, high = answer["scale"]
+            known.append(
+                answer_of(answer["question"], answer.get("factor"), answer["metric"], answer["value"], low, high)
+            )
+        except (LookupError, TypeError, ValueError, AttributeError):  # the contract itself says what is wrong with it
+            known.append(answer)
+    return known
 
 
 class SurveyResponded(Event):

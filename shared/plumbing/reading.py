@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from typing import Any, Protocol
 from zoneinfo import ZoneInfo
 
+import orjson
 from jiter import from_json
 from pydantic import ValidationError
 
@@ -118,6 +119,14 @@ class Reader:
 
 def _parsed(value: bytes) -> Any:
     """The JSON value. Numbers beyond every range are not looked for here: no contract takes them."""
+    try:
+        # Most records are as we write them. One that is written again to the byte has no key twice, and no number that
+        # would be read as another: reading and writing it takes half as long as looking for equal keys.
+        told = orjson.loads(value)
+        if orjson.dumps(told) == value:
+            return told
+    except (orjson.JSONDecodeError, orjson.JSONEncodeError):
+        pass
     try:
         return from_json(value, allow_inf_nan=False, catch_duplicate_keys=True, cache_mode="keys")
     except ValueError:

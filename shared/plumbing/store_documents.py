@@ -1,7 +1,7 @@
 """How what a batch committer stores is written in MongoDB: names of collections, ids and documents."""
 
+import sys
 from collections.abc import Collection
-from functools import lru_cache
 
 from aiokafka import TopicPartition
 
@@ -103,11 +103,19 @@ def cut_name(cut: Cut) -> str:
     return ",".join(cut) or "*"
 
 
-@lru_cache(maxsize=100_000)
-def _last_of(path: str) -> tuple[str, str]:
-    """`family.m.07` and the name."""
-    family, level, bucket, name = path.split(".", 3)
-    return f"{family}.{level}.{bucket}", name
+class _Steps(dict[str, tuple[str, str]]):
+    """Path → `family.m.07` and the name; the same few thousand come again and again."""
+
+    def __missing__(self, path: str) -> tuple[str, str]:
+        if len(self) >= MOST_PATHS:
+            self.clear()
+        family, level, bucket, name = path.split(".", 3)
+        self[path] = steps = (sys.intern(f"{family}.{level}.{bucket}"), name)
+        return steps
+
+
+MOST_PATHS = 100_000
+_STEPS = _Steps()
 
 
 def cell_document(key: str, sums: Sums) -> Document:
@@ -117,18 +125,15 @@ def cell_document(key: str, sums: Sums) -> Document:
 
 def _below(sums: Sums) -> Document:
     """Sums by the parts of their paths."""
-    buckets: dict[str, dict[str, int]] = {}
-    for path, amount in sums.items():
-        bucket, name = _last_of(path)
-        known = buckets.get(bucket)
-        if known is None:
-            buckets[bucket] = {name: amount}
-        else:
-            known[name] = amount
     below: Document = {}
-    for bucket, amounts in buckets.items():
-        family, level, of = bucket.split(".")
-        below.setdefault(family, {}).setdefault(level, {})[of] = amounts
+    last, amounts = "", {}
+    for path, amount in sums.items():
+        bucket, name = _STEPS[path]
+        if bucket is not last:  # those of a bucket mostly stand together
+            last = bucket
+            family, level, of = bucket.split(".")
+            amounts = below.setdefault(family, {}).setdefault(level, {}).setdefault(of, {})
+        amounts[name] = amount
     return below
 
 

@@ -1,6 +1,7 @@
 """What counts as poison on an event topic, and that reading never fails in another way."""
 
 import contextlib
+import json
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -91,6 +92,28 @@ def test_any_value_anywhere_is_read_or_refused(attribute: str, value: Any) -> No
     raw = orjson.dumps({**GOOD, attribute: value})
     with contextlib.suppress(Unreadable):
         assert READER.read(b"r", raw).subject
+
+
+@given(st.sampled_from(sorted(GOOD)), anything, st.booleans())
+def test_how_json_is_written_makes_no_difference(attribute: str, value: Any, known: bool) -> None:
+    """As we write it ourselves, and as somebody else might."""
+    event = {**GOOD, attribute: value} if known else {**GOOD, "data": {**GOOD["data"], "more": value}}
+    ours = orjson.dumps(event)
+    event = orjson.loads(ours)  # without the numbers that JSON does not have
+    outcomes: list[Any] = []
+    for raw in (ours, json.dumps(event).encode(), json.dumps(event, indent=1).encode()):
+        try:
+            outcomes.append(READER.read(b"r", raw))
+        except Unreadable as why:
+            outcomes.append(str(why))
+    assert outcomes[0] == outcomes[1] == outcomes[2]
+
+
+@pytest.mark.parametrize("twice", ['"id":"e",', '"data":{},', '"data":{"answers":[],"answers":[]},'])
+def test_a_key_that_stands_twice_is_refused(twice: str) -> None:
+    raw = orjson.dumps(GOOD).decode()
+    with pytest.raises(Unreadable, match="JSON"):
+        READER.read(b"r", raw.replace("{", "{" + twice, 1).encode())
 
 
 @given(st.binary(max_size=60))
