@@ -57,7 +57,8 @@ def build(settings: Settings, counted: Sequence[Definition] | None = None) -> Se
         store = open_store()
         counter = counter_of(catalogue, settings)
         committer = BatchCommitter(counter, store, clock, max_dead_letters_in_a_row=settings.max_dead_letters_in_a_row)
-        hearing = Hearing(f"reporting-{definition.set_name}", topics, committer, committer.begins, PORTION)
+        group = f"reporting-{definition.set_name}"
+        hearing = Hearing(group, topics, committer, committer.begins, PORTION, committer.take_all)
         committer.ask_bounds_of(hearing.bounds)
         hearings.append(hearing)
         postings.append(committer.post)

@@ -5,27 +5,27 @@ that writes the rest. Where Kafka lets us begin is only a hint: what lies behind
 first record lies beyond it, the partition is read again from the cursor.
 
 A large hand-over is committed in slices, one after another, and while one commits, the next is read and planned on top
-of it. Nothing of that is kept when the commit fails. Such work runs in a thread, so that the loop goes on: with the
-commit, and with whoever asks for numbers.
+of it, be it of the next hand-over. Nothing of that is kept when the commit fails. Such work runs in a thread, so that
+the loop goes on: with the commit, and with whoever asks for numbers.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
-from functools import cached_property, partial
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
+from functools import partial
 from typing import TypeAlias, TypeVar
 
 from aiokafka import TopicPartition
 
 from shared.plumbing.clock import Clock
-from shared.plumbing.counting import Counter, Handed, read_all, waiting, wanted
+from shared.plumbing.counting import Counter, Handed, first_heard, read_all, waiting, wanted
 from shared.plumbing.crashing import point
 from shared.plumbing.listening import Batch, Record
 from shared.plumbing.logs import check_cursor
 from shared.plumbing.pile import Pile
 from shared.plumbing.plan import Outcome, Plan
+from shared.plumbing.slices import Hand, Planned, Slice, sliced
 from shared.plumbing.slips import USUAL, Rules, posted
-from shared.plumbing.store import Cursor, CursorMoved, Interrupted, Move, Page, Store
+from shared.plumbing.store import Cursor, CursorMoved, Interrupted, Move, NotNew, Store
 from shared.plumbing.store_documents import place_name
 from shared.plumbing.streak import Streak
 from shared.plumbing.telemetry import COUNTED, QUARANTINED, logger
@@ -48,25 +48,6 @@ BESIDE_RECORDS, BESIDE_SUMS = 500, 5_000
 UNCOUNTED = Cursor(0, 0)
 T = TypeVar("T")
 log = logger("committer")
-
-
-@dataclass(frozen=True)
-class Planned:
-    """A slice of a hand-over, ready to be committed."""
-
-    handed: Sequence[Handed]
-    nexts: Mapping[TopicPartition, int]
-    """Where each of its partitions goes on behind it."""
-    outcome: Outcome
-
-    @cached_property
-    def pages(self) -> dict[str, dict[str, Page]]:
-        """As they will be stored, by shelf and subject."""
-        pages: dict[str, dict[str, Page]] = {}
-        for written in (self.outcome.writes.new, self.outcome.writes.changed):
-            for shelf, touched in written.items():
-                pages.setdefault(shelf, {}).update((page.subject, page) for page in touched)
-        return pages
 
 
 class BatchCommitter:
@@ -94,6 +75,8 @@ class BatchCommitter:
         self._cells = asyncio.Lock()
         """Held by whoever changes cells: two transactions of ours over the same ones would only abort one another."""
         self._rewound: dict[TopicPartition, int] = {}
+        self._wary = False
+        """Whether every page is looked for, since one that was taken for new stood already."""
         self._generation = 0
 
     def ask_bounds_of(self, bounds: Bounds) -> None:
@@ -123,7 +106,7 @@ class BatchCommitter:
         """
         for attempt in range(1, ATTEMPTS + 1):
             try:
-                return await self._take(batch)
+                return await self._take(_alone(batch))
             except Interrupted as trouble:
                 self.forget()
                 if attempt == ATTEMPTS:
@@ -133,6 +116,18 @@ class BatchCommitter:
                 self.forget()
                 raise
         raise AssertionError("unreachable")
+
+    async def take_all(self, batches: AsyncIterable[Batch]) -> dict[TopicPartition, int]:
+        """Count batch after batch, and plan the first slice of each while the last one before it is committed.
+
+        Returns as `take` does, and before `batches` are through where a partition must be read again. Raises what
+        `take` raises; then one has to begin anew from where `begins` says.
+        """
+        try:
+            return await self._take(batches)
+        except BaseException:
+            self.forget()
+            raise
 
     async def post(self) -> None:
         """Post the slips that stand, or lay them together, beside the batches that come; to be run now and then.
@@ -158,42 +153,62 @@ class BatchCommitter:
                 point("committer.posted")
                 self._pile.settle(writes)
 
-    async def _take(self, batch: Batch) -> dict[TopicPartition, int]:
+    async def _take(self, batches: AsyncIterable[Batch]) -> dict[TopicPartition, int]:
+        hand = Hand()
+        async for batch in batches:
+            await self._add(batch, hand)
+            while len(hand.slices) > 1:
+                await self._advance(hand)
+            if hand.broken_off:
+                break
+        while hand.slices:
+            await self._advance(hand)
+        return hand.offsets
+
+    async def _add(self, batch: Batch, hand: Hand) -> None:
+        """Have more in hand: what of a batch is not counted yet."""
         await self._claim([place for place in batch if place not in self._cursors])
-        generation = self._generation
-        offsets: dict[TopicPartition, int] = {}
+        if hand.generation not in (None, self._generation):
+            raise Interrupted("partitions moved while they were counted")
+        hand.generation = self._generation
         fresh: dict[TopicPartition, Sequence[Record]] = {}
         for place, records in batch.items():
             cursor = self._cursors[place]
-            if records[0].offset > cursor.next and self._rewound.pop(place, None) != cursor.next:
+            reached = hand.offsets.get(place, cursor.next)
+            if records[0].offset > reached and self._rewound.pop(place, None) != reached:
                 # Nothing proves that what lies between is a mere hole in the offsets: look again, once.
-                self._rewound[place] = offsets[place] = cursor.next
+                self._rewound[place] = hand.offsets[place] = reached
+                hand.broken_off = True
                 continue
-            offsets[place] = max(cursor.next, records[-1].offset + 1)
-            uncounted = [record for record in records if record.offset >= cursor.next]
+            hand.offsets[place] = max(reached, records[-1].offset + 1)
+            uncounted = [record for record in records if record.offset >= reached]
             if uncounted:
                 fresh[place] = uncounted
-        cursors = {place: self._cursors[place] for place in fresh}
-        slices, planned = sliced(fresh, self._slice_records), None
-        while slices:
-            # One shard as long as our partitions are the same. Should another have claimed its partition meanwhile, the
-            # two transactions conflict and one of them is tried again; no sum goes wrong by it.
-            shard = place_name(min(self._cursors or cursors))
-            planned = planned or await self._plan(slices[0], shard, None)
-            try:
-                following = await self._commit_beside(planned, cursors, generation, slices[1:2], shard)
-            except CursorMoved as moved:
-                log.warning("partitions are counted by another", places=sorted(moved.places))
-                standing = await self._store.cursors()
-                for place in moved.places:
-                    self._cursors.pop(place, None)
-                    self._pile.drop(place)
-                    offsets[place] = standing[place].next if place in standing else 0
-                left = [{place: part[place] for place in part.keys() - moved.places} for part in slices]
-                slices, planned = [part for part in left if part], None
-            else:
-                slices, planned = slices[1:], following
-        return offsets
+                hand.cursors.setdefault(place, cursor)
+        hand.slices += sliced(fresh, self._slice_records)
+
+    async def _advance(self, hand: Hand) -> None:
+        """Commit the first slice, and plan the second meanwhile."""
+        # One shard as long as our partitions are the same. Should another have claimed its partition meanwhile, the
+        # two transactions conflict and one of them is tried again; no sum goes wrong by it.
+        shard = place_name(min(self._cursors or hand.cursors))
+        planned = hand.planned or await self._plan(hand.slices[0], shard, None)
+        try:
+            hand.planned = await self._commit_beside(planned, hand.cursors, hand.generation, hand.slices[1:2], shard)
+        except NotNew:
+            hand.planned, self._wary = None, True
+        except CursorMoved as moved:
+            log.warning("partitions are counted by another", places=sorted(moved.places))
+            standing = await self._store.cursors()
+            for place in moved.places:
+                self._cursors.pop(place, None)
+                self._pile.drop(place)
+                hand.offsets[place] = standing[place].next if place in standing else 0
+            left = [{place: part[place] for place in part.keys() - moved.places} for part in hand.slices]
+            hand.slices, hand.planned, hand.broken_off = [part for part in left if part], None, True
+        else:
+            self._wary = False
+            del hand.slices[0]
 
     async def _claim(self, places: Collection[TopicPartition]) -> None:
         if not places:
@@ -211,15 +226,23 @@ class BatchCommitter:
         self._cursors.update(cursors)
         self._pile.add(slips)
 
-    async def _plan(
-        self, part: Mapping[TopicPartition, Sequence[Record]], shard: str, behind: Planned | None
-    ) -> Planned:
+    async def _plan(self, part: Slice, shard: str, behind: Planned | None) -> Planned:
         """What the slice makes of what is stored, or will be once the slice `behind` which it stands is."""
         records = [record for of_place in part.values() for record in of_place]
         handed = await self._beside(len(records), partial(read_all, self._counter, records))
         point("committer.read")
+        new = {} if self._wary else first_heard(self._counter, handed)
+        outcome = await self._outcome(handed, new, shard, behind)
+        if new and not _are_new(new, outcome):  # one of them is not written: only its page can tell why
+            outcome = await self._outcome(handed, {}, shard, behind)
+        return Planned(handed, {place: of_place[-1].offset + 1 for place, of_place in part.items()}, outcome)
+
+    async def _outcome(
+        self, handed: Sequence[Handed], new: Mapping[str, set[str]], shard: str, behind: Planned | None
+    ) -> Outcome:
+        """What comes of it when these subjects are `new`, without a look."""
         keys = wanted(self._counter, handed)
-        pages = dict(await self._store.pages(keys))
+        pages = dict(await self._store.pages({shelf: keys[shelf] - new.get(shelf, set()) for shelf in keys}))
         if behind is not None:
             for shelf, subjects in keys.items():
                 changed = behind.pages.get(shelf, {})
@@ -227,15 +250,14 @@ class BatchCommitter:
         to_open = waiting(pages)
         parked = await self._store.parked(to_open) if to_open else {}
         plan = Plan(self._counter, pages, parked, self._clock.now())
-        outcome = await self._beside(len(records), partial(self._worked, plan, handed, shard))
-        return Planned(handed, {place: of_place[-1].offset + 1 for place, of_place in part.items()}, outcome)
+        return await self._beside(len(handed), partial(self._worked, plan, handed, shard))
 
     async def _commit_beside(
         self,
         planned: Planned,
         cursors: dict[TopicPartition, Cursor],
-        generation: int,
-        following: Sequence[Mapping[TopicPartition, Sequence[Record]]],
+        generation: int | None,
+        following: Sequence[Slice],
         shard: str,
     ) -> Planned | None:
         """Commit a slice and plan the `following` one meanwhile; None where there is none, or that one must wait."""
@@ -253,7 +275,7 @@ class BatchCommitter:
         return await planning
 
     async def _commit(
-        self, planned: Planned, cursors: dict[TopicPartition, Cursor], generation: int, shard: str
+        self, planned: Planned, cursors: dict[TopicPartition, Cursor], generation: int | None, shard: str
     ) -> None:
         """Commit a slice that leaves a slip, or goes to the cells with all that stand."""
         outcome, records = planned.outcome, len(planned.handed)
@@ -268,7 +290,7 @@ class BatchCommitter:
                 await self._beside(self._pile.records, partial(self._pile.post, outcome, records, shard))
             await self._write(planned, cursors, generation)
 
-    async def _write(self, planned: Planned, cursors: dict[TopicPartition, Cursor], generation: int) -> None:
+    async def _write(self, planned: Planned, cursors: dict[TopicPartition, Cursor], generation: int | None) -> None:
         """Write a slice and move `cursors`; what is assumed for later only as long as nothing was forgotten."""
         streak = self._streak.after((_place(item), item.unreadable) for item in planned.handed)
         recorded = planned.outcome.recorded
@@ -310,18 +332,16 @@ class BatchCommitter:
             log.warning("record quarantined", place=letter.letter.place, reason=letter.reason)
 
 
+async def _alone(batch: Batch) -> AsyncIterator[Batch]:
+    yield batch
+
+
+def _are_new(subjects: Mapping[str, set[str]], outcome: Outcome) -> bool:
+    """Whether all of them get pages: then no other can stand there already without a commit that fails."""
+    new = outcome.writes.new
+    return all(known <= {page.subject for page in new.get(shelf, ())} for shelf, known in subjects.items())
+
+
 def _place(item: Handed) -> str:
-    return f"{item.record.topic}/{item.record.partition}/{item.record.offset}"
-
-
-def sliced(
-    records: Mapping[TopicPartition, Sequence[Record]], size: int
-) -> list[dict[TopicPartition, Sequence[Record]]]:
-    """Slices of about so many records; each has its share of every partition, in order."""
-    count = max(1, round(sum(map(len, records.values())) / size)) if records else 0
-    slices: list[dict[TopicPartition, Sequence[Record]]] = [{} for _ in range(count)]
-    for place, of_place in records.items():
-        for number, part in enumerate(slices):
-            if share := of_place[len(of_place) * number // count : len(of_place) * (number + 1) // count]:
-                part[place] = share
-    return slices
+    """Only of those that are told about: naming each record took as long as folding it."""
+    return f"{item.record.topic}/{item.record.partition}/{item.record.offset}" if item.unreadable is not None else ""

@@ -67,6 +67,16 @@ def wanted(counter: Counter, handed: Sequence[Handed]) -> dict[str, set[str]]:
     return keys
 
 
+def first_heard(counter: Counter, handed: Sequence[Handed]) -> dict[str, set[str]]:
+    """Subjects whose first event is among them, by shelf: hardly any of them has a page already."""
+    keys: dict[str, set[str]] = {}
+    for item in handed:
+        if item.heard is not None and item.heard.revision == 1:
+            shelf, subject = counter.page_key(item.heard)
+            keys.setdefault(shelf, set()).add(subject)
+    return keys
+
+
 def waiting(pages: Mapping[str, Mapping[str, Page]]) -> dict[str, set[str]]:
     """Subjects among these pages that have parked records."""
     keys: dict[str, set[str]] = {}

@@ -8,7 +8,8 @@ batch be given up (shutdown, revoked partitions), the partition is rewound befor
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import AsyncIterable, Awaitable, Callable, Collection, Mapping, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeAlias
 
@@ -19,6 +20,7 @@ from faststream import AckPolicy
 from faststream.kafka import KafkaBroker
 from faststream.kafka.message import KafkaAckableMessage
 
+from shared.plumbing.ahead import read_ahead
 from shared.plumbing.crashing import point
 from shared.plumbing.gleaning import Gleaner
 from shared.plumbing.telemetry import BATCH_SECONDS, LAG, logger
@@ -27,6 +29,7 @@ Record: TypeAlias = "ConsumerRecord[bytes | None, bytes | None]"
 Batch: TypeAlias = Mapping[TopicPartition, Sequence[Record]]
 Offsets: TypeAlias = Mapping[TopicPartition, int]
 Begins: TypeAlias = Callable[[Collection[TopicPartition]], Awaitable[Offsets]]
+TakeAll: TypeAlias = Callable[[AsyncIterable[Batch]], Awaitable[Offsets]]
 
 SESSION_MS = 30_000
 """A member that is silent for so long is given up, also when nobody else joins the group."""
@@ -36,6 +39,10 @@ FETCH_WAIT_MS = 50
 """A fetch is answered at once when one of its partitions has something; one that has just brought something is asked
 again only behind it, so that long at most. Asking silent ones more often keeps an idle service and the broker busy.
 """
+A_LOT = 4_000
+"""Records at once: there are more behind them."""
+BACKLOG_S = 3.0
+"""So long at most one goes on with a backlog, since a stop and a rebalance wait for what is in hand."""
 LONGEST_PAUSE_S = 1.0
 """Between two attempts at a batch: no more is added to an outage."""
 
@@ -80,13 +87,18 @@ class Hearing(ConsumerRebalanceListener):  # type: ignore[misc]
         listener: Listener,
         begins: Begins | None = None,
         portion: Portion = USUAL,
+        take_all: TakeAll | None = None,
     ) -> None:
-        """`begins` says where the listener's own memory goes on in partitions, if it has one (see look_back)."""
+        """`begins` says where the listener's own memory goes on in partitions, if it has one (see look_back).
+
+        `take_all` is its way of taking batch after batch of a backlog, where that is quicker than one after another.
+        """
         self.group = group
         self.topics = tuple(topics)
         self.listener = listener
         self.portion = portion
         self._begins = begins
+        self._take_all = take_all
         self.progressed_at = time.monotonic()
         self.failing: str | None = None
         self._unfinished: dict[TopicPartition, int] = {}
@@ -134,21 +146,26 @@ class Hearing(ConsumerRebalanceListener):  # type: ignore[misc]
         batch = self._group(records, consumer)
         if not batch:
             return
+        ends: dict[TopicPartition, int] = {}
         for partition, handed in batch.items():
             self._unfinished[partition] = handed[0].offset
+            ends[partition] = handed[-1].offset + 1
         started = time.monotonic()
-        offsets = await self._until_taken(batch, consumer)
+        if self._take_all is not None and sum(map(len, batch.values())) >= A_LOT:
+            offsets = await self._taken_with_more(self._take_all, batch, ends, consumer)
+        else:
+            offsets = await self._until_taken(batch, consumer)
         if offsets is None:
             return
         BATCH_SECONDS.labels(self.group).observe(time.monotonic() - started)
         self.progressed_at = time.monotonic()
-        for partition, handed in batch.items():
+        for partition, end in ends.items():
             self._unfinished.pop(partition, None)
             reached = offsets.get(partition)
             if reached is None:
                 continue
             self._next[partition] = reached
-            if reached != handed[-1].offset + 1:
+            if reached != end:
                 self._seek(consumer, partition, reached)
         await self._commit(consumer, offsets)
 
@@ -185,6 +202,36 @@ class Hearing(ConsumerRebalanceListener):  # type: ignore[misc]
                 self._seek(consumer, partition, unfinished)
                 del batch[partition]
         return batch
+
+    async def _taken_with_more(
+        self, take_all: TakeAll, batch: Batch, ends: dict[TopicPartition, int], consumer: AIOKafkaConsumer
+    ) -> Offsets | None:
+        """Take a batch, and for a while what comes behind it, each read while the one before it is taken.
+
+        `ends` gets to know how far was read. Where that fails, the batch is taken alone, and the rest read again.
+        """
+        until = time.monotonic() + BACKLOG_S
+
+        async def more() -> Batch:
+            if self._stopping.is_set() or time.monotonic() > until:
+                return {}
+            polled: Batch = await consumer.getmany(timeout_ms=FETCH_WAIT_MS, max_records=self.portion.records)
+            for partition, records in polled.items():
+                self._unfinished.setdefault(partition, records[0].offset)
+                ends[partition] = records[-1].offset + 1
+            return polled
+
+        offsets: Offsets | None
+        try:
+            async with aclosing(read_ahead(more, batch)) as batches:
+                offsets = await take_all(batches)
+        except Exception as error:  # raising here would lose the batch
+            log.warning("backlog failed, will go on more slowly", group=self.group, error=f"{error}", exc_info=True)
+            offsets = await self._until_taken(batch, consumer)
+        if offsets is None:
+            return None
+        unfinished = {partition: self._unfinished[partition] for partition in ends if partition in self._unfinished}
+        return {**unfinished, **offsets}
 
     async def _until_taken(self, batch: Batch, consumer: AIOKafkaConsumer) -> Offsets | None:
         pause = 0.05

@@ -6,23 +6,28 @@ leaves an unfinished generation that nobody reads; the next rebuild drops it.
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Collection, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Collection, Mapping, Sequence
+from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 from pymongo.errors import PyMongoError
 
+from shared.plumbing.ahead import read_ahead
 from shared.plumbing.committer import BatchCommitter
 from shared.plumbing.database import Session
 from shared.plumbing.generations import HOLD_S, Generations
+from shared.plumbing.listening import Batch, Record
 from shared.plumbing.store import Interrupted
 from shared.plumbing.telemetry import logger
 from shared.plumbing.undisturbed import undisturbed
 
 WAIT_MS = 20
+SILENT_MS = 500
+"""So long nothing comes although there should be more: what lies before the end may be holes in the offsets."""
 PAUSE_S = 0.2
 NEAR = 1_000
 """Records that are caught up with in well under HOLD_S."""
@@ -72,9 +77,9 @@ class Rebuild:
                 await self._generations.building(self._number)
                 if troubled_since is not None:
                     await self._go_back()
-                taken = await self.step()
+                await self._work_off(lambda: tell(self.progress))
                 tell(self.progress)
-                if taken < self._batch_records and await self.take_over():
+                if await self.take_over():
                     return
                 troubled_since = None
             except TRANSIENT as trouble:
@@ -84,16 +89,45 @@ class Rebuild:
                 log.warning("rebuild held up, will try again", trouble=f"{type(trouble).__name__}: {trouble}")
                 await asyncio.sleep(PAUSE_S)
 
-    async def step(self) -> int:
-        """Count one poll; returns how many records it brought, fewer than a batch where the topics end."""
+    async def step(self) -> None:
+        """Count one poll."""
         polled = await self._consumer.getmany(timeout_ms=WAIT_MS, max_records=self._batch_records)
-        if not polled:
-            return 0
-        for place, offset in (await self._committer.take(polled)).items():
+        for place, offset in (await self._committer.take(polled)).items() if polled else ():
             self._next[place] = offset
             if offset != polled[place][-1].offset + 1:
                 self._consumer.seek(place, offset)
-        return sum(map(len, polled.values()))
+
+    async def _work_off(self, counting: Callable[[], None]) -> None:
+        """Count all that stands on the topics by now, and read the next while the former is counted."""
+        ends = await self._consumer.end_offsets(list(self._next))
+        async with aclosing(self._backlog(ends, counting)) as backlog:
+            reached = await self._committer.take_all(backlog)
+        for place in self._next:  # what was read beyond is read again
+            self._next[place] = reached.get(place, self._next[place])
+            self._consumer.seek(place, self._next[place])
+
+    async def _backlog(self, ends: Mapping[TopicPartition, int], counting: Callable[[], None]) -> AsyncGenerator[Batch]:
+        """Batch after batch of what lies before `ends`; each is read while the one before it is counted."""
+        nothing: Batch = {}
+        async with aclosing(read_ahead(partial(self._read, ends), nothing)) as batches:
+            async for batch in batches:
+                yield batch
+                self._next.update({place: records[-1].offset + 1 for place, records in batch.items()})
+                counting()
+
+    async def _read(self, ends: Mapping[TopicPartition, int]) -> Batch:
+        """Records of a whole batch, or fewer where the topics end or bring nothing for a while; none at the ends."""
+        batch: dict[TopicPartition, list[Record]] = {}
+        left, at = self._batch_records, {place: await self._consumer.position(place) for place in ends}
+        while left and any(at[place] < end for place, end in ends.items()):
+            polled = await self._consumer.getmany(timeout_ms=SILENT_MS, max_records=left)
+            if not polled:
+                break
+            for place, records in polled.items():
+                batch.setdefault(place, []).extend(records)
+                at[place] = records[-1].offset + 1
+                left -= len(records)
+        return batch
 
     @property
     def progress(self) -> Progress:

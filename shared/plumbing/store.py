@@ -154,6 +154,10 @@ class Interrupted(Exception):
     """The outcome of a commit is unknown, or it was aborted: claim again to see which."""
 
 
+class NotNew(Interrupted):
+    """A page that was taken for new without a look stands already; nothing was written: look, and plan again."""
+
+
 class Store(Protocol):
     """Write side."""
 
@@ -178,7 +182,7 @@ class Store(Protocol):
         ...
 
     async def commit(self, moves: Mapping[TopicPartition, Move], writes: Writes) -> None:
-        """Write all of it or nothing. Raises CursorMoved or Interrupted."""
+        """Write all of it or nothing. Raises CursorMoved, NotNew or Interrupted."""
         ...
 
     async def post(self, writes: Writes) -> None:

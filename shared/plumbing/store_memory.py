@@ -19,6 +19,7 @@ from shared.plumbing.store import (
     CursorMoved,
     Interrupted,
     Move,
+    NotNew,
     Page,
     Parked,
     Quarantined,
@@ -79,14 +80,14 @@ class MemoryStore:
         ]
         if moved:
             raise CursorMoved(moved)
+        if any(page.subject in self.shelves.get(shelf, {}) for shelf, pages in writes.new.items() for page in pages):
+            raise NotNew("a page that was taken for new stands already")
         self._post(writes)
         for place, move in moves.items():
             self._cursors[place] = Cursor(move.next, move.epoch, move.recorded)
         for shelf, pages in writes.new.items():
             for page in pages:
-                if page.subject in self.shelves.setdefault(shelf, {}):
-                    raise AssertionError(f"{shelf}/{page.subject} was inserted twice")
-                self.shelves[shelf][page.subject] = copy.deepcopy(page)
+                self.shelves.setdefault(shelf, {})[page.subject] = copy.deepcopy(page)
         for shelf, pages in writes.changed.items():
             for page in pages:
                 self.shelves[shelf][page.subject] = copy.deepcopy(page)

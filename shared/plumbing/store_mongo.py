@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 
 from aiokafka import TopicPartition
 from pymongo import InsertOne, ReplaceOne, ReturnDocument
-from pymongo.errors import CollectionInvalid, DuplicateKeyError, OperationFailure, PyMongoError
+from pymongo.errors import BulkWriteError, CollectionInvalid, DuplicateKeyError, OperationFailure, PyMongoError
 from pymongo.read_concern import ReadConcern
 
 from shared.contracts.envelope import moment_text
@@ -24,7 +24,18 @@ from shared.plumbing.news import written
 from shared.plumbing.quarantine import DeadLetter, setting_aside
 from shared.plumbing.sealing import Seal
 from shared.plumbing.slips import Slip
-from shared.plumbing.store import Cursor, CursorMoved, Interrupted, Kept, Move, Page, Parked, Quarantined, Writes
+from shared.plumbing.store import (
+    Cursor,
+    CursorMoved,
+    Interrupted,
+    Kept,
+    Move,
+    NotNew,
+    Page,
+    Parked,
+    Quarantined,
+    Writes,
+)
 from shared.plumbing.store_documents import (
     cell_document,
     change_document,
@@ -169,7 +180,7 @@ class MongoStore:
                 point("committer.moved")
                 await self._write(writes, session)
                 point("committer.written")
-        except CursorMoved:
+        except (CursorMoved, NotNew):
             raise
         except BaseException as error:
             self._committing = None
@@ -240,7 +251,12 @@ class MongoStore:
 
     async def _write(self, writes: Writes, session: Session) -> None:
         for shelf, pages in writes.new.items():
-            await self._of(f"facts.{shelf}").insert_many([page_document(page) for page in pages], session=session)
+            try:
+                await self._of(f"facts.{shelf}").insert_many([page_document(page) for page in pages], session=session)
+            except BulkWriteError as error:
+                if any(one["code"] == 11000 for one in error.details["writeErrors"]):
+                    raise NotNew(f"facts of {shelf} that were taken for new stand already") from error
+                raise
         for shelf, pages in writes.changed.items():
             replaced = await self._of(f"facts.{shelf}").bulk_write(
                 [ReplaceOne({"_id": page.subject}, page_document(page)) for page in pages], session=session

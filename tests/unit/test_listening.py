@@ -1,14 +1,14 @@
 """The recipe around a listener, with a consumer and a listener written by hand: nothing is skipped or raised."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterable, Callable, Sequence
 from typing import Any, cast
 
 import pytest
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
 
-from shared.plumbing.listening import Batch, Hearing, Offsets, Record
+from shared.plumbing.listening import A_LOT, Batch, Hearing, Offsets, Record
 
 A, B = TopicPartition("t", 0), TopicPartition("t", 1)
 
@@ -23,6 +23,13 @@ class Consumer:
         self.refuse_commits = False
         self.answers_no_more = False
         self.ends = {A: 0, B: 0}
+        self.waiting: list[list[Record]] = []
+
+    async def getmany(self, **_: int) -> dict[TopicPartition, list[Record]]:
+        polled: dict[TopicPartition, list[Record]] = {}
+        for record in self.waiting.pop(0) if self.waiting else ():
+            polled.setdefault(TopicPartition(record.topic, record.partition), []).append(record)
+        return polled
 
     def assignment(self) -> set[TopicPartition]:
         return self.assigned
@@ -131,6 +138,60 @@ async def test_a_batch_of_partitions_all_gone_is_given_up(scene: Scene) -> None:
     await scene.poll(*records(A, 3))
     assert scene.listener.taken == [{A: [3]}]
     assert scene.consumer.committed_at == []
+
+
+class Backlog(Scene):
+    """A hearing that goes on with a backlog: batches of 4,000 records of A each, whole or with a fault."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.taken: list[int] = []
+        self.fail_at: int | None = None
+        self.stop_at: int | None = None
+        self.hearing = Hearing("group", ["t"], self.listener, take_all=self.take_all)
+        self.consumer.waiting = [records(A, *range(at, at + A_LOT)) for at in (A_LOT, 2 * A_LOT)]
+
+    async def take_all(self, batches: AsyncIterable[Batch]) -> Offsets:
+        offsets: dict[TopicPartition, int] = {}
+        async for batch in batches:
+            first = batch[A][0].offset
+            await asyncio.sleep(0)  # the next is read meanwhile
+            if first == self.fail_at:
+                raise ConnectionError("the database is away")
+            self.taken.append(first)
+            offsets[A] = batch[A][-1].offset + 1
+            if first == self.stop_at:
+                break
+        return offsets
+
+
+async def test_behind_a_lot_more_is_read_until_there_is_none() -> None:
+    scene = Backlog()
+    await scene.poll(*records(A, *range(A_LOT)))
+    assert scene.taken == [0, A_LOT, 2 * A_LOT]
+    assert scene.consumer.committed_at == [{A: 3 * A_LOT}]
+    assert (scene.consumer.sought, scene.listener.taken) == ([], [])
+    await scene.poll(*records(A, 3 * A_LOT))
+    assert scene.listener.taken == [{A: [3 * A_LOT]}]
+
+
+async def test_what_was_read_ahead_and_not_taken_is_read_again() -> None:
+    scene = Backlog()
+    scene.stop_at = A_LOT
+    scene.consumer.waiting[1] += records(B, 7)
+    await scene.poll(*records(A, *range(A_LOT)))
+    assert scene.taken == [0, A_LOT]
+    assert sorted(scene.consumer.sought) == [(A, 2 * A_LOT), (B, 7)]
+    assert scene.consumer.committed_at == [{A: 2 * A_LOT, B: 7}]
+
+
+async def test_a_backlog_that_fails_is_taken_batch_by_batch() -> None:
+    scene = Backlog()
+    scene.fail_at = A_LOT
+    await scene.poll(*records(A, *range(A_LOT)))
+    assert [len(taken[A]) for taken in scene.listener.taken] == [A_LOT]
+    assert scene.consumer.sought == [(A, A_LOT)]
+    assert scene.consumer.committed_at == [{A: A_LOT}]
 
 
 async def test_a_stop_does_not_wait_for_a_consumer_that_answers_no_more(scene: Scene) -> None:

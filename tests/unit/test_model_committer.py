@@ -21,11 +21,12 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 
 from shared.plumbing import committer
-from shared.plumbing.committer import BatchCommitter, Planned
+from shared.plumbing.committer import BatchCommitter
 from shared.plumbing.listening import Record
 from shared.plumbing.plan import Plan
 from shared.plumbing.projection import Cut, Heard
 from shared.plumbing.reading import Letter
+from shared.plumbing.slices import Planned
 from shared.plumbing.store import CellsWanted, Move, Writes
 from shared.plumbing.store_memory import MemoryStore
 from tests.support.counting_world import PLACES, World
