@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from services.customer.main import build
-from tests.support.customers import wang
+from tests.support.customers import trusted, wang
 from tests.support.limits import limits
 from tests.support.service import Running, running, settings_for
 from tests.support.stack import Namespace, RealStack
@@ -77,13 +77,7 @@ async def test_better_terms_are_granted_with_a_reason_to_who_has_the_grade_and_g
     early = await customer.client.post(place, json=body)
     assert (early.status_code, early.json()["type"]) == (409, "/problems/not-eligible")
     assert "key-changes" in early.json()["detail"]
-    changes = f"/v1/customers/{good}/key-changes"
-    asked = await customer.client.post(changes, json={"credit": "good"}, headers={"X-Manyi-Person": "staff-1"})
-    yes = {"decision": "approve", "step": 0}
-    decided = await customer.client.post(
-        f"{changes}/{asked.json()['requestId']}/decisions", json=yes, headers={"X-Manyi-Person": "finance-1"}
-    )
-    assert (decided.status_code, decided.json()["status"]) == (200, "approved"), decided.text
+    await trusted(customer, good)
     racing = await asyncio.gather(*(customer.client.post(place, json=body) for _ in range(3)))
     assert sorted(answer.status_code for answer in racing) == [201, 409, 409]
     (held,) = (await customer.client.get(place)).json()

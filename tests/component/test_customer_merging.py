@@ -8,7 +8,7 @@ import pytest
 
 from services.customer.main import build as build_customer
 from services.reporting.main import build as build_reporting
-from tests.support.customers import merged, wang
+from tests.support.customers import merged, trusted, wang
 from tests.support.eventually import eventually
 from tests.support.limits import limits
 from tests.support.service import Running, running, settings_for
@@ -176,6 +176,7 @@ async def test_what_a_merged_file_held_is_the_survivors_returns_and_is_forgotten
         two = (await post("/v1/customers", other))["customerId"]
         first, second = f"/v1/customers/{one}", f"/v1/customers/{two}"
         contact = (await post(f"{second}/contacts", {"name": "赵敏7319"}))["contactId"]
+        await trusted(customer, two)
         terms = await post(f"{second}/entitlements", {"kind": "credit_terms", "reason": "无逾期"})
         promised = {"promise": "寄证书", "within": {"amount": 3, "unit": "working_days"}, "responsible": "u-1"}
         promise = await post(f"{second}/commitments", promised)

@@ -30,6 +30,16 @@ async def opened(service: Running, **more: Any) -> str:
     return str(file["customerId"])
 
 
+async def trusted(customer: Running, customer_id: str, credit: str = "good") -> None:
+    """Give a customer this credit, as one clerk asked and finance decided."""
+    changes = f"/v1/customers/{customer_id}/key-changes"
+    status, asked = await post(customer, changes, {"credit": credit}, "clerk-1")
+    assert status == 201, asked
+    yes = {"decision": "approve", "step": 0}
+    status, decided = await post(customer, f"{changes}/{asked['requestId']}/decisions", yes, "finance-1")
+    assert (status, decided["status"]) == (200, "approved"), decided
+
+
 async def merged(customer: Running, survivor: str, other: str) -> dict[str, Any]:
     """Two files made one, as one clerk asked and a director decided; the request as it stands then."""
     body = {"survivorId": survivor, "mergedId": other, "reason": "同一家公司"}
