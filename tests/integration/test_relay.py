@@ -260,8 +260,10 @@ async def test_a_quarantined_record_is_announced_by_coordinates_and_reason_alone
     desk = await ledgers.desk(corner.ledger)
     async with running(corner.relay()):
         await desk.take(batch(b"canary-7319 is no JSON", first=41))
-        await eventually(lambda: corner.told("dead-letters"), timeout=30)
-        [letter] = await corner.told("dead-letters")
+        letters = await eventually(lambda: corner.told("dead-letters"), timeout=30)
+    # A relay that has just begun may see it twice, in its scan and in its stream; the record's place is its identity.
+    letter = letters[0]
+    assert all(one == letter for one in letters)
     assert letter["data"] == {
         "service": "bank",
         "topic": "intake",
@@ -271,7 +273,7 @@ async def test_a_quarantined_record_is_announced_by_coordinates_and_reason_alone
     }
     assert letter["data"]["reason"].startswith("not valid JSON")
     assert "canary" not in json.dumps(letter)
-    assert (letter["type"], letter["_key"]) == ("manyi.record.quarantined.v1", "intake/0/41")
+    assert (letter["type"], letter["id"], letter["_key"]) == ("manyi.record.quarantined.v1", *["intake/0/41"] * 2)
 
 
 async def test_watermarks_say_of_every_partition_how_far_it_is_recorded(corner: Corner) -> None:
