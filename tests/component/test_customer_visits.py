@@ -161,8 +161,13 @@ async def test_a_specialists_plan_waits_for_the_supervisor_of_the_team(
         assert statuses == [403, 403, 200, 409]
         done = await client.post(f"{place}/completion", json={"outcome": "met"}, headers=owner)
         assert (done.status_code, done.json()["status"]) == (200, "done")
+        other = f"/v1/visits/{(await client.post('/v1/visits', json=planned, headers=owner)).json()['visitId']}"
+        gone = await client.post(f"{other}/cancellation", json={"reason": "客户出差"}, headers=owner)
+        assert (gone.status_code, gone.json()["status"]) == (200, "cancelled")
+        late = await client.post(f"{other}/decisions", json={**yes, "cycle": 1}, headers=leader)
+        assert (late.status_code, late.json()["type"]) == (409, "/problems/visit-not-open")
         seen = [
             len((await client.get("/v1/visits", headers=one)).json())
             for one in (owner, leader, stranger, issuer.bearer("u-9", "auditor"))
         ]
-        assert seen == [1, 1, 0, 1]
+        assert seen == [2, 2, 0, 2]

@@ -2,10 +2,12 @@
 
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
+from typing import get_args
 
 import pytest
 
 from services.customer.model.adherence import adherence
+from services.customer.model.approving import Verdict
 from services.customer.model.customer import Customer
 from services.customer.model.files import CustomerErased, CustomerUnknown
 from services.customer.model.visit_plans import Plan, ask_again, decide, plan
@@ -95,6 +97,20 @@ def test_a_plan_may_go_back_for_a_correction_and_is_decided_anew_as_it_stands_th
     assert after(again, decide(again, LEADER, "approve", 2, NOW, None)).status == "planned"
     with pytest.raises(VisitNotOpen, match="nobody's decision"):
         ask_again(planned_by(LEADER), SOON, None, None, LEADER, POLICIES, ON, NOW)
+
+
+def test_what_was_called_off_is_neither_decided_nor_asked_for_again() -> None:
+    proposed = planned_by(CLERK)
+    returned = after(proposed, decide(proposed, LEADER, "return", 1, NOW, "改到下周"))
+    for state in (proposed, returned):
+        gone = after(state, cancel(state, NOW, "客户出差"))
+        for verdict in get_args(Verdict):
+            with pytest.raises(VisitNotOpen, match="called off"):
+                decide(gone, LEADER, verdict, 1, NOW, "晚了")
+        with pytest.raises(VisitNotOpen, match="called off"):
+            ask_again(gone, SOON, None, None, CLERK, POLICIES, ON, NOW)
+        with pytest.raises(VisitNotOpen, match="cancelled"):
+            cancel(gone, NOW, "再次")
 
 
 def test_a_visit_is_done_or_called_off_once_and_its_words_stay_here() -> None:

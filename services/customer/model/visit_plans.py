@@ -108,6 +108,8 @@ def decide(
 
 
 def _asked(state: Visit) -> Approval:
+    if state.status == "cancelled":
+        raise VisitNotOpen(f"this {state.kind} was called off; there is nothing to decide any more, plan another one")
     if state.approval is None:
         raise VisitNotOpen(f"this {state.kind} is {state.status}; it waits for nobody's decision")
     return state.approval
