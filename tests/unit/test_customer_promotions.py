@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
+from typing import Literal
 
 import pytest
 
@@ -19,7 +20,7 @@ from services.customer.model.staff import Staff, StaffUnknown
 from shared.contracts import staff as said
 from shared.contracts.decision import Said
 from shared.policy.approvals import refusals
-from shared.policy.approvals.acting import Acting
+from shared.policy.approvals.acting import Acting, Substitution
 from shared.policy.approvals.escalating import Ladder
 from shared.policy.chart import Chart, Holder
 from shared.policy.shelf import read_policies
@@ -92,6 +93,37 @@ def test_a_no_has_its_reason_and_changes_nothing_and_nobody_is_promoted_by_himse
         nominated(who=Acting(person="wang", roles=frozenset({"director"})))
     with pytest.raises(PromotionUnknown):
         decide(state, "n2", HR, "approve", (0, 1), None, S0, ON, NOW)
+
+
+@pytest.mark.policy("S0-19")
+@pytest.mark.parametrize("verdict", ["approve", "reject"])
+def test_neither_the_nominee_nor_a_stand_in_of_the_nominee_signs_a_step_of_the_promotion(
+    verdict: Literal["approve", "reject"],
+) -> None:
+    asked = after(lead(), nominated()).promotions["n1"]
+    route = asked.approval.route.model_copy(update={"steps": ("group_leader", "hr")})
+    approval = asked.approval.model_copy(update={"route": route})
+    state = lead().model_copy(update={"promotions": {"n1": asked.model_copy(update={"approval": approval})}})
+
+    def place_of(absent: str) -> Substitution:
+        return Substitution(role="group_leader", absent=absent, since=NOW, until=NOW + timedelta(days=1))
+
+    def decided(person: str, *places: Substitution, roles: frozenset[str] = frozenset()) -> list[Said]:
+        who = Acting(person=person, roles=roles, substitutions=places)
+        return decide(state, "n1", who, verdict, (0, 1), "因为", S0, ON, NOW)
+
+    with pytest.raises(PostToOneself):
+        decided("wang", roles=frozenset({"group_leader"}))
+    with pytest.raises(PostToOneself):
+        decided("wang", place_of("zhao"))
+    with pytest.raises(PostToOneself):
+        decided("sun", place_of("wang"))
+    for told in (
+        decided("sun", place_of("wang"), place_of("zhao")),
+        decided("zhao", roles=frozenset({"group_leader"})),
+    ):
+        signed = after(state, told).promotions["n1"].approval
+        assert (signed.step, signed.status) == ((1, "pending") if verdict == "approve" else (0, "rejected"))
 
 
 @pytest.mark.policy("S0-19")

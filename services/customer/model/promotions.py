@@ -4,11 +4,12 @@ from datetime import date, datetime
 from typing import Any, Literal
 
 from services.customer.model.approving import answered, completes, recorded
-from services.customer.model.posts import PostUnknown, leave_post, take_post
+from services.customer.model.posts import PostToOneself, PostUnknown, leave_post, take_post
 from services.customer.model.staff import Promotion, Staff, evolve, existing
 from shared.contracts import staff as said
 from shared.contracts.decision import NotFound, Refusal, Said
 from shared.policy.approvals.acting import Acting
+from shared.policy.approvals.approval import Approval
 from shared.policy.approvals.asking import submit
 from shared.policy.approvals.asking import withdraw as taken_back
 from shared.policy.approvals.decided import Decided
@@ -92,7 +93,7 @@ def decide(
     """
     known = existing(state)
     asked = promotion(known, promotion_id)
-    moves = answered(asked.approval, who, verdict, step, now, reason)
+    moves = _answered(known.staff_id, asked.approval, who, verdict, step, now, reason)
     told = [recorded(_event(known, promotion_id, one), one) for one in moves]
     if not completes(moves):
         return told
@@ -127,6 +128,27 @@ def promotion(state: Staff, promotion_id: str) -> Promotion:
     if found is None:
         raise PromotionUnknown(f"{state.staff_id} has no nomination {promotion_id}; GET /v1/promotions lists them")
     return found
+
+
+def _answered(
+    nominee: str,
+    approval: Approval,
+    who: Acting,
+    verdict: Literal["approve", "reject"],
+    step: tuple[int, int],
+    now: datetime,
+    reason: str | None,
+) -> list[Decided]:
+    """The verdict on the step, signed neither by the nominee nor in the nominee's place. Raises PostToOneself."""
+    places = sorted(who.substitutions, key=lambda one: one.absent == nominee)  # that place only where there is no other
+    moves = answered(approval, who.model_copy(update={"substitutions": tuple(places)}), verdict, step, now, reason)
+    signed = (one.move.signature for one in moves if isinstance(one.move, StepApproved | Rejected))
+    if any(nominee in one.people for one in signed):
+        raise PostToOneself(
+            "nobody decides on a promotion of his own, nor in the place of the one nominated; "
+            "another holder of the role has to"
+        )
+    return moves
 
 
 def _event(state: Staff, promotion_id: str, one: Decided) -> said.StaffEvent:
