@@ -117,7 +117,7 @@ async def test_what_nobody_decides_lapses_once(customer: Running, settings: Sett
     file = (await customer.client.post("/v1/customers", json=wang())).json()
     place = f"/v1/customers/{file['customerId']}/key-changes"
     asked = await customer.client.post(place, json={"phone": "13900139000"}, headers=as_("staff-1"))
-    levels = {"approval.levels_told": "", "approval.alarm_at": ""}
+    levels = {"approval.told_to": "", "approval.alarm_at": ""}
     as_before_levels = {"$set": {"approval.escalated": False}, "$unset": levels}
     await customer.service.database["key_changes"].update_one({"_id": asked.json()["requestId"]}, as_before_levels)
     async with night(settings) as night_after:

@@ -87,7 +87,7 @@ def test_when_the_three_days_pass_it_escalates_once_and_the_same_people_still_de
 
 @pytest.mark.parametrize("told", [False, True])
 def test_what_was_stored_when_one_role_alone_was_told_is_told_of_once_too(told: bool) -> None:
-    kept = submitted().model_dump(exclude={"levels_told", "alarm_at"})
+    kept = submitted().model_dump(exclude={"told_to", "alarm_at"})
     state = Approval.model_validate({**kept, "escalated": told})
     assert (state.escalated, state.alarm_at) == (told, None if told else DUE)
     assert len(deciding.expire(state, DUE)) == (not told)

@@ -47,8 +47,16 @@ def begun() -> AuthorityReview:
     return after(None, begin(None, "r1", PACK.pack, DOCUMENT, S0, ON, NOW))
 
 
-def called(state: AuthorityReview, now: datetime) -> list[Said]:
-    return call_for(state, DOCUMENT, LADDER, S0, ON, now)
+def called(state: AuthorityReview, now: datetime, ladder: Ladder = LADDER) -> list[Said]:
+    return call_for(state, DOCUMENT, ladder, S0, ON, now)
+
+
+def told_on(state: AuthorityReview, ladder: Ladder = LADDER) -> tuple[AuthorityReview, list[tuple[int, str]]]:
+    """The state after the next time somebody hears of it, and (level, role) of who did."""
+    assert state.timer_at is not None
+    told = called(state, state.timer_at, ladder)
+    heard = [one.event for one in told if isinstance(one.event, said.AuthorityReviewCalledFor)]
+    return after(state, told), [(one.level, one.to) for one in heard]
 
 
 def decided(
@@ -88,6 +96,23 @@ def test_what_nobody_reviews_in_time_is_told_up_the_line_to_the_coo_and_then_no_
     assert state.timer_at is None
 
 
+@pytest.mark.policy("S0-43", "S0-02")
+def test_posts_filled_and_left_between_two_levels_leave_nobody_out_and_nobody_hears_twice() -> None:
+    filled = Ladder(Chart.of(S0, ON, [*HOLDERS, Holder("head", "director", "customer_relations")]), S0.calendar(ON))
+    state, heard = told_on(begun(), filled)
+    assert heard == [(0, "manager")]
+    state, heard = told_on(state, filled)
+    assert heard == [(1, "director")]
+    state, heard = told_on(state)
+    assert (heard, state.timer_at) == ([(2, "coo")], None), "the director left, and has heard"
+
+
+@pytest.mark.parametrize(("before", "heard"), [(0, (0, "manager")), (1, (1, "coo")), (2, (2, "coo"))])
+def test_what_was_stored_when_levels_were_counted_goes_on_where_it_stood(before: int, heard: tuple[int, str]) -> None:
+    stored = {**begun().model_dump(exclude={"told_to"}), "told": before}
+    assert told_on(AuthorityReview.model_validate(stored))[1] == [heard]
+
+
 @pytest.mark.policy("S0-43")
 def test_the_approver_decides_once_a_cycle_and_the_next_review_is_due_a_year_later() -> None:
     state = after(begun(), called(begun(), DUE))
@@ -98,7 +123,7 @@ def test_the_approver_decides_once_a_cycle_and_the_next_review_is_due_a_year_lat
     assert told[0].event.version.startswith("s0-enterprise/S0/1@")
     assert "业务规模未变" not in told[0].event.model_dump_json()
     state = after(state, told)
-    assert (state.cycle, state.told, state.outcome, state.decided_by) == (2, 0, "changed", "head")
+    assert (state.cycle, state.told_to, state.outcome, state.decided_by) == (2, (), "changed", "head")
     assert state.due_at == datetime(2027, 10, 9, 16, tzinfo=UTC)
     assert state.timer_at == datetime(2027, 9, 9, 16, tzinfo=UTC)
     with pytest.raises(ReviewDecidedAlready):

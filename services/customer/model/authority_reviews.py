@@ -4,16 +4,18 @@ from collections.abc import Iterator, Mapping
 from datetime import date, datetime
 from typing import Any, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, computed_field
+from pydantic import BaseModel, ConfigDict, computed_field, model_validator
 
 from shared.contracts import authority as said
 from shared.contracts.decision import NotFound, Refusal, Said
 from shared.contracts.envelope import Event
 from shared.contracts.state import State
 from shared.policy.approvals.acting import Acting
-from shared.policy.approvals.escalating import Ladder
+from shared.policy.approvals.approval import UNNAMED
+from shared.policy.approvals.escalating import Call, Ladder, calls
 from shared.policy.calendar.reckoning import months_later
 from shared.policy.chart import Rung
+from shared.policy.declared import Span
 from shared.policy.pack import Document
 from shared.policy.policies import ESCALATE_KEY, Policies
 
@@ -57,7 +59,8 @@ class Draft(BaseModel):
 class AuthorityReview(State):
     """The review of one document in its present cycle, and what came of the last one.
 
-    `next_at` is when the next level hears of it, `told` counts the levels that have; `drafts` are this cycle's.
+    `next_at` is when somebody hears of it next, `told_to` are the roles that have: the one asked, then the levels of
+    those who hear that it is overdue. `drafts` are this cycle's.
     """
 
     PRIVATE: ClassVar[frozenset[str]] = frozenset({"drafts"})
@@ -67,13 +70,21 @@ class AuthorityReview(State):
     cycle: int
     ask_at: datetime
     due_at: datetime
-    told: int = 0
+    told_to: tuple[str, ...] = ()
     next_at: datetime | None = None
     outcome: str | None = None
     version_decided: str | None = None
     decided_by: str | None = None
     decided_at: datetime | None = None
     drafts: dict[str, Draft] = {}
+
+    @model_validator(mode="before")
+    @classmethod
+    def _of_levels_counted(cls, stored: Any) -> Any:
+        """What was stored when levels were counted knows how many have heard."""
+        if not isinstance(stored, dict) or "told" not in stored:
+            return stored
+        return {**stored, "told_to": (UNNAMED,) * stored["told"]}
 
     @computed_field  # type: ignore[prop-decorator]
     @property
@@ -89,14 +100,14 @@ def evolve(state: AuthorityReview | None, event: Event, private: Mapping[str, An
     known = existing(state)
     match event:
         case said.AuthorityReviewCalledFor():
-            return known.model_copy(update={"told": event.level + 1, "next_at": event.next_at})
+            return known.model_copy(update={"told_to": (*known.told_to, event.to), "next_at": event.next_at})
         case said.RuleDrafted():
             one = Draft(by=event.by, role=event.role, at=event.at, text=private["text"])
             return known.model_copy(update={"drafts": {**known.drafts, str(len(known.drafts) + 1): one}})
         case said.AuthorityReviewed():
             last = {"outcome": event.outcome, "decided_by": event.by, "decided_at": event.at}
             ahead = {"ask_at": event.ask_at, "due_at": event.due_at, "next_at": event.ask_at}
-            again = {"cycle": event.cycle + 1, "told": 0, "version_decided": event.version, "drafts": {}}
+            again = {"cycle": event.cycle + 1, "told_to": (), "version_decided": event.version, "drafts": {}}
             return known.model_copy(update={**last, **ahead, **again})
         case _:
             raise ValueError(f"{event.TYPE} is not an event of a review")
@@ -126,7 +137,13 @@ def call_for(
 
     Raises LimitUnset.
     """
-    return [] if state is None else list(_levels(state, document, ladder, policies, on, now))
+    if state is None:
+        return []
+    (every, version), last = policies.span(ESCALATE_KEY, on), policies.value(LAST, on).value
+    return [
+        Said(_called_for(state, *one), now, policy_version=version)
+        for one in _calls(state, document.drafter, last, every, ladder, now)
+    ]
 
 
 def draft(
@@ -189,21 +206,27 @@ def existing(state: AuthorityReview | None) -> AuthorityReview:
     return state
 
 
-def _levels(
-    state: AuthorityReview, document: Document, ladder: Ladder, policies: Policies, on: date, now: datetime
-) -> Iterator[Said]:
-    every, version = policies.span(ESCALATE_KEY, on)
-    last, drafter = policies.value(LAST, on).value, document.drafter
-    rungs = (Rung(drafter, ladder.chart.holding(drafter)), *ladder.chart.rungs(drafter, last))
-    come = state.next_at
-    for level, rung in enumerate(rungs[state.told :], state.told):
-        if come is None or now < come:
+def _calls(
+    state: AuthorityReview, drafter: str, last: str, every: Span, ladder: Ladder, now: datetime
+) -> Iterator[Call]:
+    alarm = state.next_at
+    if not state.told_to:
+        if alarm is None or now < alarm:
             return
-        come = ladder.level_at(state.due_at, every, level + 1) if level + 1 < len(rungs) else None
-        event = said.AuthorityReviewCalledFor(
-            **_about(state), due_at=state.due_at, level=level, to=rung.role, people=list(rung.people), next_at=come
-        )
-        yield Said(event, now, policy_version=version)
+        alarm = state.due_at
+        yield Call(Rung(drafter, ladder.chart.holding(drafter)), 0, alarm)
+
+    def at(level: int) -> datetime:
+        return ladder.level_at(state.due_at, every, level)
+
+    yield from calls(ladder.chart.rungs(drafter, last), state.told_to[1:], alarm, now, at)
+
+
+def _called_for(
+    state: AuthorityReview, rung: Rung, level: int, next_at: datetime | None
+) -> said.AuthorityReviewCalledFor:
+    heard = {"level": level, "to": rung.role, "people": list(rung.people), "next_at": next_at}
+    return said.AuthorityReviewCalledFor(**_about(state), due_at=state.due_at, **heard)
 
 
 def _times(policies: Policies, on: date, due: date) -> tuple[dict[str, datetime], str]:

@@ -48,9 +48,9 @@ def as_review(desk: Desk, loaded: Loaded[AuthorityReview]) -> dict[str, Any]:
     """One review as JSON."""
     state, today = existing(loaded.state), desk.today()
     version = in_force(state, desk.policies, today)
-    told = state.model_dump(exclude={"next_at", "timer_at"})
-    told["drafts"] = [one.model_dump() for one in state.drafts.values()]
-    shown = ShownAuthorityReview(**told, version=version, changed_keys=_changed(desk, state.version_decided, version))
+    known = state.model_dump(exclude={"next_at", "timer_at", "told_to"})
+    known |= {"told": len(state.told_to), "drafts": [one.model_dump() for one in state.drafts.values()]}
+    shown = ShownAuthorityReview(**known, version=version, changed_keys=_changed(desk, state.version_decided, version))
     return shown.model_dump(mode="json", by_alias=True, exclude_none=True)
 
 

@@ -38,12 +38,15 @@ Status = Literal[
 ]
 OPEN: frozenset[str] = frozenset({"pending", "pending_ratification"})
 """States in which a step is waiting for somebody."""
+UNNAMED = ""
+"""Stands for a role that heard of a deadline before it was kept which role that was."""
 
 
 class Approval(Frozen):
     """`step` counts from 0 and is the one waiting; `cycle` from 1, one more with each correction.
 
-    `alarm_at` is when the deadline, or the next level of those who hear that it passed, has something to tell.
+    `alarm_at` is when the deadline, or the next level of those who hear that it passed, has something to tell;
+    `told_to` are the roles of the levels that have heard.
     """
 
     request: Request
@@ -57,18 +60,22 @@ class Approval(Frozen):
     signatures: tuple[Signature, ...] = ()
     handed_over: tuple[StepHandedOver, ...] = ()
     authorised_by: Code | None = None
-    levels_told: int = 0
+    told_to: tuple[str, ...] = ()
     alarm_at: Moment | None = None
 
     @model_validator(mode="before")
     @classmethod
-    def _of_one_level(cls, stored: Any) -> Any:
-        """What was stored when one role alone was told knows whether it was; the rest follows from its deadline."""
-        if not isinstance(stored, dict) or "escalated" not in stored:
+    def _of_levels_counted(cls, stored: Any) -> Any:
+        """What was stored when levels were counted, or when one role alone was told, knows how many have heard."""
+        if not isinstance(stored, dict):
             return stored
-        told = stored["escalated"]
-        kept = {name: one for name, one in stored.items() if name != "escalated"}
-        return {**kept, "levels_told": int(told), "alarm_at": None if told else stored.get("due_at")}
+        kept = dict(stored)
+        if "escalated" in kept:
+            told = kept.pop("escalated")
+            kept |= {"levels_told": int(told), "alarm_at": None if told else kept.get("due_at")}
+        if "levels_told" in kept:
+            kept["told_to"] = (UNNAMED,) * kept.pop("levels_told")
+        return kept
 
     @property
     def waiting_for(self) -> str | None:
@@ -78,7 +85,7 @@ class Approval(Frozen):
     @property
     def escalated(self) -> bool:
         """Whether anybody has heard that the deadline passed."""
-        return self.levels_told > 0
+        return bool(self.told_to)
 
     @property
     def used(self) -> frozenset[str]:
@@ -107,7 +114,7 @@ def evolve(state: Approval | None, move: Move) -> Approval:
         case Withdrawn():
             return state.model_copy(update={"status": "withdrawn"})
         case Escalated():
-            return state.model_copy(update={"levels_told": move.level, "alarm_at": move.next_at})
+            return state.model_copy(update={"told_to": (*state.told_to, move.to), "alarm_at": move.next_at})
         case Rescheduled():
             at = {"due_at": move.due_at, "alarm_at": move.due_at, "calendar_version": move.calendar_version}
             return state.model_copy(update=at)

@@ -1,10 +1,11 @@
 """Who hears that a deadline passed: up the lines of command, level by level, to the people who hold the posts."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
-from shared.policy.approvals.approval import Approval
+from shared.policy.approvals.approval import UNNAMED, Approval
 from shared.policy.approvals.moves import Escalated
 from shared.policy.calendar.business import Calendar, CalendarYearUnknown
 from shared.policy.calendar.reckoning import deadline
@@ -12,6 +13,14 @@ from shared.policy.chart import Chart, Rung
 from shared.policy.declared import Span
 
 A_MOMENT = timedelta(milliseconds=1)
+
+
+class Call(NamedTuple):
+    """One level that hears of it: who, counted how, and when the next level does."""
+
+    rung: Rung
+    level: int
+    next_at: datetime | None
 
 
 @dataclass(frozen=True)
@@ -48,14 +57,34 @@ class Ladder:
             return due + timedelta(days=after)
 
 
+def calls(
+    rungs: Sequence[Rung],
+    told_to: Sequence[str],
+    alarm: datetime | None,
+    now: datetime,
+    at: Callable[[int], datetime | None],
+) -> Iterator[Call]:
+    """The levels whose time has come and that were not told yet, the nearest first, counted from 1.
+
+    They are known by their roles: between two levels posts are filled and left, and steps decided. Those told unnamed
+    were the nearest. The last one ends it, so it has not heard while an alarm stands; `at` says when a level hears.
+    """
+    left = [one for one in rungs if one.role not in told_to]
+    left = left[told_to.count(UNNAMED) :] or left[-1:]
+    for level, rung in enumerate(left, len(told_to) + 1):
+        if alarm is None or now < alarm:
+            return
+        alarm = at(level + 1) if rung != left[-1] else None
+        yield Call(rung, level, alarm)
+
+
 def levels(state: Approval, now: datetime, last: str, ladder: Ladder | None) -> Iterator[Escalated]:
     """The levels whose time has come and that were not told yet; without a ladder the last role alone."""
     rungs = (Rung(last, ()),) if ladder is None else ladder.rungs(state, last)
-    alarm, due, every = state.alarm_at, state.due_at, state.route.escalate_every
-    for level, rung in enumerate(rungs[state.levels_told :], state.levels_told + 1):
-        if alarm is None or now < alarm:
-            return
-        alarm = None
-        if ladder is not None and due is not None and every is not None and level < len(rungs):
-            alarm = ladder.level_at(due, every, level + 1)
-        yield Escalated(at=now, step=state.step, to=rung.role, people=rung.people, level=level, next_at=alarm)
+    due, every = state.due_at, state.route.escalate_every
+
+    def at(level: int) -> datetime | None:
+        return ladder.level_at(due, every, level) if ladder and due and every else None
+
+    for (role, people), level, next_at in calls(rungs, state.told_to, state.alarm_at, now, at):
+        yield Escalated(at=now, step=state.step, to=role, people=people, level=level, next_at=next_at)
