@@ -72,45 +72,76 @@ class SubstituteDismissed(StaffEvent):
     at: Moment
 
 
-class PromotionNominated(StaffEvent):
+class PromotionEvent(StaffEvent):
+    promotion_id: Code
+
+
+class PromotionNominated(PromotionEvent):
     """Somebody is nominated for a post, which is held once all `steps` agree; why stays in the service (S0-19)."""
 
     TYPE: ClassVar[str] = "manyi.staff.promotion.nominated.v1"
-    promotion_id: Code
     role: Code
     unit: Code
     leaves: Code | None = None
     steps: list[Code]
     requester: Code
+    due_at: Moment | None = None
 
 
-class PromotionStepApproved(StaffEvent):
+class PromotionStepApproved(PromotionEvent):
     """One step of the promotion is agreed to."""
 
     TYPE: ClassVar[str] = "manyi.staff.promotion.stepapproved.v1"
-    promotion_id: Code
     step: int
     role: Code
     by: Code
     on_behalf_of: Code | None = None
 
 
-class PromotionEscalated(StaffEvent):
+class PromotionReturned(PromotionEvent):
+    """One step asks whoever nominated for a correction; the reason stays in the service."""
+
+    TYPE: ClassVar[str] = "manyi.staff.promotion.returned.v1"
+    step: int
+    role: Code
+    by: Code
+    on_behalf_of: Code | None = None
+
+
+class PromotionResubmitted(PromotionEvent):
+    """Corrected, it is decided on anew from the first step; no approval of the rounds before counts."""
+
+    TYPE: ClassVar[str] = "manyi.staff.promotion.resubmitted.v1"
+    role: Code
+    unit: Code
+    leaves: Code | None = None
+    steps: list[Code]
+    due_at: Moment | None = None
+
+
+class PromotionEscalated(PromotionEvent):
     """Nobody decided in time: the holders of the role `to` hear of it, level by level (S0-02)."""
 
     TYPE: ClassVar[str] = "manyi.staff.promotion.escalated.v1"
-    promotion_id: Code
     step: int
     to: Code
     people: list[Code] = []
     level: int = 1
 
 
-class PromotionDecided(StaffEvent):
+class PromotionRescheduled(PromotionEvent):
+    """The business calendar was edited, and the deadline counted anew; it may be the same (Q1)."""
+
+    TYPE: ClassVar[str] = "manyi.staff.promotion.rescheduled.v1"
+    due_before: Moment
+    due_at: Moment
+    calendar_version: Code
+
+
+class PromotionDecided(PromotionEvent):
     """The nomination is agreed to or rejected, withdrawn or lapsed; a post that follows is told by its own event."""
 
     TYPE: ClassVar[str] = "manyi.staff.promotion.decided.v1"
-    promotion_id: Code
     outcome: Literal["approved", "rejected", "withdrawn", "lapsed"]
 
 
@@ -122,6 +153,9 @@ SAYS: tuple[type[Event], ...] = (
     SubstituteDismissed,
     PromotionNominated,
     PromotionStepApproved,
+    PromotionReturned,
+    PromotionResubmitted,
     PromotionEscalated,
+    PromotionRescheduled,
     PromotionDecided,
 )

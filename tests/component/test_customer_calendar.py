@@ -21,14 +21,22 @@ from tests.support.stack import Namespace, RealStack
 
 pytestmark = pytest.mark.stack
 UNSET = {"key": "calendar.company", "unit": "calendar", "value": None, "clauses": ["Q1"], "zh": "未定", "en": "unset"}
+UNTIMED = "{tiers: [{steps: [hr]}]}"
+TIMED = "{tiers: [{steps: [hr]}], within: purchase.within, on_expiry: lapse}"
 HOURS = "              hours: [09:00-12:00, 13:30-18:00]\n"
 
 
-@pytest.mark.policy("S0-31", "S2-19")
+@pytest.mark.policy("S0-31", "S2-19", "S0-19")
 async def test_open_requests_follow_an_edited_calendar_and_decided_ones_do_not(
     stack: RealStack, namespace: Namespace, tmp_path: Path
 ) -> None:
     packs = limits(tmp_path, GIFTS)
+    pack = packs["policy_packs"] / "s0-enterprise.yaml"
+    text = pack.read_text(encoding="utf-8")
+    assert UNTIMED in text
+    assert HOURS in text
+    timed = text.replace(UNTIMED, TIMED)
+    pack.write_text(timed, encoding="utf-8")
     settings = settings_for(stack, namespace, tmp_path, **packs)
     clerk = {"X-Manyi-Person": "staff-1"}
     async with running(build, settings) as customer:
@@ -41,23 +49,24 @@ async def test_open_requests_follow_an_edited_calendar_and_decided_ones_do_not(
         ]
         withdrawal = f"/v1/procurements/{taken_back['requestId']}/withdrawal"
         assert (await customer.client.post(withdrawal, json={}, headers=clerk)).status_code == 200
+        lead, post = {"role": "group_leader", "unit": "customer_data_team"}, {"role": "manager", "unit": "sales"}
+        assert (await customer.client.post("/v1/staff/lead/posts", json=lead, headers=clerk)).status_code == 201
+        nomination = {**post, "reason": "业绩突出"}
+        nominated = (await customer.client.post("/v1/staff/lead/promotions", json=nomination, headers=clerk)).json()
 
-    due = {one["requestId"]: parse_moment(one["dueAt"]) for one in (bought, change)}
+    due = {
+        one.get("requestId", one.get("promotionId")): parse_moment(one["dueAt"]) for one in (bought, change, nominated)
+    }
     first = (min(due.values()) - timedelta(days=1)).date()
     closed = f"{{first: {first}, last: {first + timedelta(days=10)}, zh: 停工, en: closed}}"
-    pack = packs["policy_packs"] / "s0-enterprise.yaml"
-    text = pack.read_text(encoding="utf-8")
-    assert HOURS in text
-    pack.write_text(text.replace(HOURS, f"{HOURS}              closed: [{closed}]\n", 1), encoding="utf-8")
+    pack.write_text(timed.replace(HOURS, f"{HOURS}              closed: [{closed}]\n", 1), encoding="utf-8")
 
     async with night(settings) as edited:
         chore = Rescheduling(edited.ledger, edited.desk)
-        assert [await chore.step() for _ in range(2)] == [2, 0]
+        assert [await chore.step() for _ in range(2)] == [3, 0]
         query = {"type": {"$regex": "rescheduled"}}
-        told = {
-            json.loads(one["event"])["data"]["requestId"]: json.loads(one["event"])["data"]
-            for one in await edited.ledger.database["journal"].find(query).to_list()
-        }
+        said = [json.loads(one["event"]) for one in await edited.ledger.database["journal"].find(query).to_list()]
+        told = {one["data"].get("requestId", one["data"].get("promotionId")): one["data"] for one in said}
         assert set(told) == set(due)
         for request_id, one in told.items():
             assert parse_moment(one["dueBefore"]) == due[request_id]
@@ -65,6 +74,9 @@ async def test_open_requests_follow_an_edited_calendar_and_decided_ones_do_not(
         for collection in ("spendings", "key_changes"):
             for one in await edited.ledger.database[collection].find({"_id": {"$in": list(due)}}).to_list():
                 assert one["approval"]["due_at"] == parse_moment(told[one["_id"]]["dueAt"])
+        shown = await edited.ledger.database["staff"].find_one({"_id": "lead"})
+        assert shown is not None
+        assert shown["timer_at"] == parse_moment(told[nominated["promotionId"]]["dueAt"])
 
 
 async def test_while_no_calendar_is_set_nothing_is_asked_for_and_what_is_late_is_told_all_the_same(

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from services.customer.commands.follow_calendar import parts_of, spendings_of
+from services.customer.commands.follow_calendar import nominees_of, parts_of, spendings_of
 from services.customer.commands.lapse_requests import Lapsing
 from services.customer.desk import STORED, Desk
 from services.customer.model.naming import company_parts
@@ -99,6 +99,10 @@ async def test_open_requests_counted_by_another_calendar_are_found_among_many_th
             {"_id": f"w{n}", "timer_at": due, **waiting} for n in range(SHOWN)
         )
         assert await looked_at(ledger, collection, query, [(first, 1)]) <= 2 * SHOWN
+    people = ledger.database["staff"]
+    await people.insert_many({"_id": f"d{n}", "timer_at": None, "promotions": {"n": decided}} for n in range(600))
+    await people.insert_many({"_id": f"w{n}", "timer_at": due, "promotions": {"n": waiting}} for n in range(SHOWN))
+    assert await looked_at(ledger, "staff", nominees_of("new", FIRST), [("timer_at", 1)]) <= 2 * SHOWN
 
 
 async def test_timers_that_have_come_are_found_among_many_that_have_not_and_many_without(ledger: Ledger) -> None:

@@ -101,8 +101,10 @@ async def test_all_our_people_log_what_a_customer_says_and_see_whom_to_ask(custo
     assert (await customer.client.get("/v1/organisation", headers=issuer.bearer("crm", "system"))).status_code == 403
 
 
-@pytest.mark.policy("S0-19", "S0-15")
-async def test_the_director_nominates_a_manager_and_hr_decides(customer: Running, issuer: Issuer) -> None:
+@pytest.mark.policy("S0-19", "S0-15", "S3-15")
+async def test_the_director_nominates_a_manager_and_hr_returns_it_once_and_decides(
+    customer: Running, issuer: Issuer
+) -> None:
     director, hr = issuer.bearer("u-dir", "director"), issuer.bearer("u-hr", "hr")
     await seat(customer, "u-lead", "group_leader", DATA, hr)
     held = (await customer.client.get("/v1/staff/u-lead", headers=hr)).json()["posts"][0]["postId"]
@@ -124,11 +126,24 @@ async def test_the_director_nominates_a_manager_and_hr_decides(customer: Running
     assert [one["staffId"] for one in listed.json()["promotions"]] == ["u-lead"]
     colleague = issuer.bearer("u-1", "specialist")
     assert (await customer.client.get("/v1/promotions", headers=colleague)).status_code == 403
-    status, done = await post(customer, decisions, yes, hr)
+    returned = await post(customer, decisions, {"decision": "return", "reason": "请写明季度"}, hr)
+    assert (returned[0], returned[1]["status"], returned[1]["because"]) == (200, "returned", "请写明季度"), returned
+    corrected = {**wanted, "reason": "第二、三季度排名前20%"}
+    resubmission = f"{place}/{asked['promotionId']}/resubmission"
+    foreign = await post(customer, resubmission, corrected, issuer.bearer("u-dir-2", "director"))
+    assert (foreign[0], foreign[1]["type"]) == (403, "/problems/approval-not-your-request")
+    assert (await post(customer, resubmission, corrected, hr))[0] == 403
+    status, again = await post(customer, resubmission, corrected, director)
+    assert (status, again["status"], again["cycle"], again["reason"]) == (200, "pending", 2, corrected["reason"])
+    old = await post(customer, decisions, yes, hr)
+    assert (old[0], old[1]["type"]) == (409, "/problems/approval-step-already-decided")
+    status, done = await post(customer, decisions, {**yes, "cycle": 2}, hr)
     assert (status, done["status"]) == (200, "approved"), done
     now_held = (await customer.client.get("/v1/staff/u-lead", headers=colleague)).json()["posts"]
     assert [(one["role"], one["unit"]) for one in now_held] == [("manager", CRM)]
-    assert "前20%" not in str(await customer.service.database["staff"].find().to_list())
+    for collection in ("staff", "journal"):
+        found = str(await customer.service.database[collection].find().to_list())
+        assert not [words for words in ("前20%", "请写明季度") if words in found]
 
 
 async def test_nominations_that_wait_are_listed_page_by_page_past_those_that_are_decided(

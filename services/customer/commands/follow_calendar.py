@@ -5,9 +5,11 @@ from datetime import datetime
 
 from services.customer.desk import STORED, Desk
 from services.customer.drawing import STORED as SPENDINGS
-from services.customer.model import key_changes, merge_requests, requesting
+from services.customer.model import key_changes, merge_requests, promotions, requesting
 from services.customer.model.customer import Customer
 from services.customer.model.spending import Spending
+from services.customer.model.staff import Staff
+from services.customer.staffing import STORED as STAFF
 from shared.contracts.decision import Said, Scene
 from shared.plumbing.database import Document
 from shared.plumbing.journal import Ledger, Task
@@ -39,7 +41,9 @@ class Rescheduling:
             found = await self._soonest(part, parts_of(calendar.version, now), "approval.alarm_at")
             await fire(self._ledger, [[_request(part, one["owner"], one["_id"], rule, calendar)] for one in found])
             looked_at += len(found)
-        return looked_at
+        found = await self._soonest(STAFF.collection, nominees_of(calendar.version, now), "timer_at")
+        await fire(self._ledger, [[_nominee(one["_id"], calendar)] for one in found])
+        return looked_at + len(found)
 
     async def _soonest(self, collection: str, query: Document, index: str) -> list[Document]:
         """Those due soonest: what lies in a year that nobody has announced yet keeps nobody else waiting."""
@@ -59,11 +63,30 @@ def parts_of(version: str, now: datetime) -> Document:
     return {"approval.status": {"$in": sorted(OPEN)}, **counted}
 
 
+def nominees_of(version: str, now: datetime) -> Document:
+    """People with such a nomination; nominations stand in their people's states, by their ids."""
+    approval = "$$this.v.approval"
+    ahead = [{"$in": [f"{approval}.status", sorted(OPEN)]}, {"$gt": [f"{approval}.due_at", now]}]
+    counted = {"$and": [*ahead, {"$ne": [f"{approval}.calendar_version", version]}]}
+    nominations = {"$objectToArray": {"$ifNull": ["$promotions", {}]}}
+    return {
+        "timer_at": {"$type": "date"},
+        "$expr": {"$anyElementTrue": {"$map": {"input": nominations, "in": counted}}},
+    }
+
+
 def _spending(request_id: str, calendar: Calendar) -> Task[Spending]:
     def rule(state: Spending | None, scene: Scene) -> list[Said]:
         return requesting.reschedule(state, calendar, scene.now)
 
     return Task(SPENDINGS, request_id, rule)
+
+
+def _nominee(staff_id: str, calendar: Calendar) -> Task[Staff]:
+    def rule(state: Staff | None, scene: Scene) -> list[Said]:
+        return promotions.reschedule(state, calendar, scene.now)
+
+    return Task(STAFF, staff_id, rule)
 
 
 def _request(part: str, customer_id: str, request_id: str, rule: Rule, calendar: Calendar) -> Task[Customer]:

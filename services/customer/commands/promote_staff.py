@@ -1,17 +1,17 @@
-"""Nominate somebody for a post, decide on it or take it back, by HTTP (S0-19)."""
+"""Nominate somebody for a post, decide on it, correct it or take it back, by HTTP (S0-19)."""
 
 import uuid
 from collections.abc import Callable, Sequence
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends
 from fastapi.responses import JSONResponse
 from pydantic import Field
 
 from services.customer.commands.acting import acting
-from services.customer.commands.decide_request import Reason, Withdrawal
+from services.customer.commands.decide_request import Decision, Reason, Withdrawal
 from services.customer.desk import Desk
-from services.customer.model.promotions import decide, nominate, withdraw
+from services.customer.model.promotions import Wanted, ask_again, decide, nominate, withdraw
 from services.customer.model.staff import Staff, existing
 from services.customer.staffing import STORED
 from services.customer.views.promotions import ShownPromotion, as_promotion
@@ -33,16 +33,17 @@ class Nomination(Body):
     reason: Reason = Field(min_length=1, examples=["连续两个季度排名前20%"])
 
 
-class PromotionDecision(Body):
-    """Yes or no to the step that was looked at; a no needs its reason."""
+class PromotionDecision(Decision):
+    """Yes or no to the step that was looked at, or back for a correction; all but a yes need their reason.
 
-    decision: Literal["approve", "reject"]
+    Without a step the first one is meant.
+    """
+
     step: Annotated[int, Field(ge=0)] = 0
-    reason: Reason | None = None
 
 
 def routes(ledger: Ledger, desk: Desk) -> APIRouter:
-    """POST /v1/staff/{staff_id}/promotions, and below one …/decisions and …/withdrawal."""
+    """POST /v1/staff/{staff_id}/promotions, and below one …/decisions, …/resubmission and …/withdrawal."""
     router = APIRouter(prefix="/v1/staff/{staff_id}/promotions", tags=["staff"])
 
     @router.post(
@@ -58,7 +59,7 @@ def routes(ledger: Ledger, desk: Desk) -> APIRouter:
         request: Annotated[Asked, Depends(asked)],
         who: Annotated[Acting, Depends(acting(desk))],
     ) -> JSONResponse:
-        promotion_id, post = uuid.uuid4().hex, (body.role, body.unit, body.leaves)
+        promotion_id, post = uuid.uuid4().hex, Wanted(body.role, body.unit, body.leaves)
 
         def rule(state: Staff | None, scene: Scene) -> Sequence[Said]:
             day, now = desk.day(scene.now), scene.now
@@ -69,7 +70,7 @@ def routes(ledger: Ledger, desk: Desk) -> APIRouter:
     @router.post(
         "/{promotion_id}/decisions",
         response_model=ShownPromotion,
-        summary="Agree to a promotion, or not",
+        summary="Agree to a promotion, reject or return it",
         dependencies=[allowed("promotion.approve", rows=True)],
     )
     async def decide_promotion(
@@ -79,11 +80,32 @@ def routes(ledger: Ledger, desk: Desk) -> APIRouter:
         request: Annotated[Asked, Depends(asked)],
         who: Annotated[Acting, Depends(acting(desk))],
     ) -> JSONResponse:
-        step = (body.step, 1)
+        step = (body.step, body.cycle)
 
         def rule(state: Staff | None, scene: Scene) -> Sequence[Said]:
             day, now = desk.day(scene.now), scene.now
             return decide(state, promotion_id, who, body.decision, step, body.reason, desk.policies, day, now)
+
+        return await carry_out(ledger, Task(STORED, staff_id, rule), request, _shown(promotion_id), status=200)
+
+    @router.post(
+        "/{promotion_id}/resubmission",
+        response_model=ShownPromotion,
+        summary="Send a returned nomination again, corrected",
+        dependencies=[allowed("promotion.nominate", rows=True)],
+    )
+    async def correct_nomination(
+        staff_id: Code,
+        promotion_id: Code,
+        body: Nomination,
+        request: Annotated[Asked, Depends(asked)],
+        who: Annotated[Acting, Depends(acting(desk))],
+    ) -> JSONResponse:
+        post = Wanted(body.role, body.unit, body.leaves)
+
+        def rule(state: Staff | None, scene: Scene) -> Sequence[Said]:
+            day, now = desk.day(scene.now), scene.now
+            return ask_again(state, promotion_id, post, body.reason, who, desk.policies, day, now)
 
         return await carry_out(ledger, Task(STORED, staff_id, rule), request, _shown(promotion_id), status=200)
 

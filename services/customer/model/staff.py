@@ -6,7 +6,7 @@ which; tokens say what somebody may do, this says whom to tell and whose place m
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict, computed_field
 
@@ -61,13 +61,23 @@ class Promotion(BaseModel):
     approval: Approval
 
 
-class Staff(State):
-    """One of our people, by an opaque id."""
+class Words(BaseModel):
+    """Why somebody was nominated; `because` is what the last decision said."""
 
+    model_config = ConfigDict(frozen=True)
+    reason: str | None = None
+    because: str | None = None
+
+
+class Staff(State):
+    """One of our people, by an opaque id; `words` are those about each nomination."""
+
+    PRIVATE: ClassVar[frozenset[str]] = frozenset({"words"})
     staff_id: str
     posts: dict[str, HeldPost] = {}
     substitutions: list[StandingIn] = []
     promotions: dict[str, Promotion] = {}
+    words: dict[str, Words] = {}
 
     @computed_field  # type: ignore[prop-decorator]
     @property
@@ -98,17 +108,26 @@ def evolve(state: Staff | None, event: Event, private: Mapping[str, Any]) -> Sta
         case said.SubstituteDismissed():
             kept = [one for one in known.substitutions if one.substitution_id != event.substitution_id]
             return known.model_copy(update={"substitutions": kept})
-        case said.PromotionNominated():
-            told = event.model_dump(include={"role", "unit", "leaves"})
-            promotion = Promotion(approval=moved(None, MOVE.validate_python(private["move"])), **told)
-            return known.model_copy(update={"promotions": {**known.promotions, event.promotion_id: promotion}})
-        case said.PromotionStepApproved() | said.PromotionEscalated() | said.PromotionDecided():
-            before = known.promotions[event.promotion_id]
-            approval = moved(before.approval, MOVE.validate_python(private["move"]))
-            promotion = before.model_copy(update={"approval": approval})
-            return known.model_copy(update={"promotions": {**known.promotions, event.promotion_id: promotion}})
+        case said.PromotionEvent():
+            return _promoted(known, event, private)
         case _:
             raise ValueError(f"{event.TYPE} is not an event of our people")
+
+
+def _promoted(state: Staff, event: said.PromotionEvent, private: Mapping[str, Any]) -> Staff:
+    name = event.promotion_id
+    before, words = state.promotions.get(name), state.words.get(name, Words())
+    approval = moved(before.approval if before else None, MOVE.validate_python(private["move"]))
+    if isinstance(event, said.PromotionNominated | said.PromotionResubmitted):
+        after = Promotion(approval=approval, **event.model_dump(include={"role", "unit", "leaves"}))
+        words = Words(reason=private["reason"])
+    elif before is None:
+        raise ValueError(f"{state.staff_id} was not nominated as {name}")
+    else:
+        after = before.model_copy(update={"approval": approval})
+        words = words.model_copy(update={"because": private.get("reason")})
+    told = {"promotions": {**state.promotions, name: after}, "words": {**state.words, name: words}}
+    return state.model_copy(update=told)
 
 
 def existing(state: Staff | None) -> Staff:

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter
 
 from services.customer.model.promotions import promotion
-from services.customer.model.staff import Staff, existing
+from services.customer.model.staff import Staff, Words, existing
 from services.customer.staffing import STORED
 from services.customer.views.customer_file import Shown
 from services.customer.views.standing import Standing, standing
@@ -16,13 +16,18 @@ from shared.plumbing.journal import Ledger
 
 
 class ShownPromotion(Standing):
-    """A nomination as it stands; `leaves` is the post that is held no more once it is agreed to."""
+    """A nomination as it stands and why; `leaves` is the post that is held no more once it is agreed to.
+
+    `because` is what the last decision said.
+    """
 
     staff_id: str
     promotion_id: str
     role: str
     unit: str
     leaves: str | None = None
+    reason: str | None = None
+    because: str | None = None
 
 
 class PromotionPage(Shown):
@@ -35,7 +40,7 @@ class PromotionPage(Shown):
 def as_promotion(state: Staff, promotion_id: str) -> ShownPromotion:
     """One nomination."""
     found = promotion(state, promotion_id)
-    told = found.model_dump(exclude={"approval"})
+    told = {**found.model_dump(exclude={"approval"}), **state.words.get(promotion_id, Words()).model_dump()}
     return ShownPromotion(staff_id=state.staff_id, promotion_id=promotion_id, **told, **standing(found.approval))
 
 
