@@ -1,28 +1,24 @@
 """Limits of authority over HTTP: reviewed every year, called for as time passes, decided by who approves them."""
 
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 
 from services.customer.commands.review_authority import AuthorityReviews
-from services.customer.main import build
 from shared.contracts.envelope import parse_moment
+from shared.plumbing.settings import Settings
 from tests.support.issuer import Issuer
 from tests.support.nights import night, told_of
-from tests.support.service import running, settings_for
-from tests.support.stack import Namespace, RealStack
+from tests.support.service import Running
 
 pytestmark = pytest.mark.stack
 
 
 @pytest.mark.policy("S0-43", "S1-24", "S3-01")
 async def test_limits_are_reviewed_every_year_and_what_was_decided_is_recorded(
-    stack: RealStack, namespace: Namespace, tmp_path: Path
+    customer: Running, settings: Settings, issuer: Issuer
 ) -> None:
-    issuer = Issuer(tmp_path)
-    settings = settings_for(stack, namespace, tmp_path, **issuer.settings())
-    async with running(build, settings, issuer.bearer("probe", "system")) as customer, night(settings) as later:
+    async with night(settings) as later:
         ceo, manager = issuer.bearer("u-ceo", "ceo"), issuer.bearer("u-mgr", "manager")
         post = {"role": "manager", "unit": "customer_relations"}
         seated = await customer.client.post("/v1/staff/u-mgr/posts", json=post, headers=issuer.bearer("u-hr", "hr"))

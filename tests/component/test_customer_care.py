@@ -1,6 +1,5 @@
 """The care calendar over HTTP: birthdays that stay sealed, holidays, greetings given once, and a contact forgotten."""
 
-from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -8,12 +7,11 @@ from typing import Any
 import pytest
 
 from services.customer.desk import Desk
-from services.customer.main import build
 from services.customer.model.yearly import HOLIDAYS, YearlyDay
 from shared.plumbing.settings import Settings
 from shared.plumbing.speaking import Speaking
 from tests.support.customers import wang
-from tests.support.service import Running, running, settings_for
+from tests.support.service import Running, settings_for
 from tests.support.stack import Namespace, RealStack
 
 pytestmark = pytest.mark.stack
@@ -22,12 +20,6 @@ pytestmark = pytest.mark.stack
 @pytest.fixture
 def settings(stack: RealStack, namespace: Namespace, tmp_path: Path) -> Settings:
     return settings_for(stack, namespace, tmp_path)
-
-
-@pytest.fixture
-async def customer(settings: Settings) -> AsyncIterator[Running]:
-    async with running(build, settings) as service:
-        yield service
 
 
 async def written(settings: Settings) -> tuple[Desk, str]:

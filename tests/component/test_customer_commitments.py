@@ -1,20 +1,18 @@
 """Promises, and whom nobody has spoken with for too long: over HTTP, with the hands of the clock moved on."""
 
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from services.customer.desk import STORED, Desk
-from services.customer.main import build
 from services.customer.model.deadlines import Deadlines
 from shared.plumbing.clock import ManualClock
 from shared.plumbing.settings import Settings
 from shared.plumbing.speaking import Speaking
 from shared.plumbing.timers import Timekeeper
 from tests.support.customers import wang
-from tests.support.service import Running, running, settings_for
+from tests.support.service import Running, settings_for
 from tests.support.stack import Namespace, RealStack
 
 pytestmark = pytest.mark.stack
@@ -24,12 +22,6 @@ CLOUD = {"content-type": "application/cloudevents+json"}
 @pytest.fixture
 def settings(stack: RealStack, namespace: Namespace, tmp_path: Path) -> Settings:
     return settings_for(stack, namespace, tmp_path)
-
-
-@pytest.fixture
-async def customer(settings: Settings) -> AsyncIterator[Running]:
-    async with running(build, settings) as service:
-        yield service
 
 
 async def fire(settings: Settings, later: timedelta) -> list[str]:

@@ -3,7 +3,6 @@
 import asyncio
 import json
 from collections import Counter
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import httpx
@@ -17,6 +16,7 @@ from services.customer.model.requesting import Wanted, ask
 from services.customer.views.requests import as_request
 from shared.plumbing.commands import Asked, carry_out
 from shared.plumbing.journal import Stale
+from shared.plumbing.settings import Settings
 from shared.plumbing.speaking import Speaking
 from tests.support.customers import merged, opened, post, wang
 from tests.support.eventually import eventually
@@ -29,9 +29,8 @@ pytestmark = pytest.mark.stack
 
 
 @pytest.fixture
-async def customer(stack: RealStack, namespace: Namespace, tmp_path: Path) -> AsyncIterator[Running]:
-    async with running(build, settings_for(stack, namespace, tmp_path, **limits(tmp_path, GIFTS))) as service:
-        yield service
+def settings(stack: RealStack, namespace: Namespace, tmp_path: Path) -> Settings:
+    return settings_for(stack, namespace, tmp_path, **limits(tmp_path, GIFTS))
 
 
 async def left(service: Running) -> int:

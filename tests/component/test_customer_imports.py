@@ -2,7 +2,6 @@
 
 import csv
 import io
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -40,12 +39,6 @@ READING = {"columns": COLUMNS, "constants": {"lawfulBasis": "contract"}, "source
 @pytest.fixture
 def settings(stack: RealStack, namespace: Namespace, tmp_path: Path) -> Settings:
     return settings_for(stack, namespace, tmp_path)
-
-
-@pytest.fixture
-async def customer(settings: Settings) -> AsyncIterator[Running]:
-    async with running(build, settings) as service:
-        yield service
 
 
 def table(*rows: list[str]) -> bytes:

@@ -1,19 +1,17 @@
 """Key fields change by approval: the old value stays in force, and two who decide at once decide once."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from services.customer.commands.lapse_requests import Lapsing
-from services.customer.main import build
 from shared.contracts.envelope import parse_moment
 from shared.plumbing.settings import Settings
 from tests.support.customers import wang
 from tests.support.nights import night
-from tests.support.service import Running, running, settings_for
+from tests.support.service import Running, settings_for
 from tests.support.stack import Namespace, RealStack
 
 pytestmark = pytest.mark.stack
@@ -22,12 +20,6 @@ pytestmark = pytest.mark.stack
 @pytest.fixture
 def settings(stack: RealStack, namespace: Namespace, tmp_path: Path) -> Settings:
     return settings_for(stack, namespace, tmp_path)
-
-
-@pytest.fixture
-async def customer(settings: Settings) -> AsyncIterator[Running]:
-    async with running(build, settings) as service:
-        yield service
 
 
 def as_(person: str) -> dict[str, str]:

@@ -1,26 +1,21 @@
 """Policies over HTTP: announced as their day comes, listed with who has not read them, read by everybody."""
 
-from pathlib import Path
-
 import pytest
 
 from services.customer.commands.announce_policies import Announcements
-from services.customer.main import build
+from shared.plumbing.settings import Settings
 from tests.support.issuer import Issuer
 from tests.support.nights import night
-from tests.support.service import running, settings_for
-from tests.support.stack import Namespace, RealStack
+from tests.support.service import Running
 
 pytestmark = pytest.mark.stack
 
 
 @pytest.mark.policy("S1-23", "S4-01")
 async def test_all_our_people_read_what_was_announced_and_it_shows_who_has_not(
-    stack: RealStack, namespace: Namespace, tmp_path: Path
+    customer: Running, settings: Settings, issuer: Issuer
 ) -> None:
-    issuer = Issuer(tmp_path)
-    settings = settings_for(stack, namespace, tmp_path, **issuer.settings())
-    async with running(build, settings, issuer.bearer("probe", "system")) as customer, night(settings) as later:
+    async with night(settings) as later:
         hr, clerk = issuer.bearer("u-hr", "hr"), issuer.bearer("u-1", "specialist")
         for person in ("u-1", "u-2"):
             post = {"role": "specialist", "unit": "customer_data_team"}

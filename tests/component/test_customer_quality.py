@@ -1,6 +1,5 @@
 """Files are assessed, queued, cleaned and verified over HTTP; tasks close when the file is corrected."""
 
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -9,13 +8,12 @@ import pytest
 
 from services.customer.commands.clean_files import Cleanings
 from services.customer.desk import Desk
-from services.customer.main import build
 from services.customer.model.deadlines import Deadlines
 from shared.plumbing.settings import Settings
 from shared.plumbing.speaking import Speaking
 from tests.support.customers import wang
 from tests.support.eventually import eventually
-from tests.support.service import Running, running, settings_for
+from tests.support.service import Running, settings_for
 from tests.support.stack import Namespace, RealStack
 
 pytestmark = pytest.mark.stack
@@ -25,12 +23,6 @@ CLOUD = {"content-type": "application/cloudevents-batch+json"}
 @pytest.fixture
 def settings(stack: RealStack, namespace: Namespace, tmp_path: Path) -> Settings:
     return settings_for(stack, namespace, tmp_path)
-
-
-@pytest.fixture
-async def customer(settings: Settings) -> AsyncIterator[Running]:
-    async with running(build, settings) as service:
-        yield service
 
 
 async def told(customer: Running, *people: dict[str, Any]) -> None:

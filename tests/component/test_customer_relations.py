@@ -1,6 +1,5 @@
 """Contacts, stages and grades of a customer, over HTTP and the intake."""
 
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -9,11 +8,10 @@ import pytest
 
 from services.customer.commands.age_customers import Ageing
 from services.customer.desk import Desk
-from services.customer.main import build
 from shared.plumbing.settings import Settings
 from shared.plumbing.speaking import Speaking
 from tests.support.customers import wang
-from tests.support.service import Running, running, settings_for
+from tests.support.service import Running, settings_for
 from tests.support.stack import Namespace, RealStack
 
 pytestmark = pytest.mark.stack
@@ -23,12 +21,6 @@ CLOUD = {"content-type": "application/cloudevents+json"}
 @pytest.fixture
 def settings(stack: RealStack, namespace: Namespace, tmp_path: Path) -> Settings:
     return settings_for(stack, namespace, tmp_path)
-
-
-@pytest.fixture
-async def customer(settings: Settings) -> AsyncIterator[Running]:
-    async with running(build, settings) as service:
-        yield service
 
 
 async def order(customer: Running, who: str, number: int, days_ago: int, amount: int = 100) -> None:

@@ -1,14 +1,13 @@
 """What is returned for a correction (退回) is sent again, corrected, and decided anew: requests of every kind."""
 
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
-from services.customer.main import build
+from shared.plumbing.settings import Settings
 from tests.support.customers import opened, post
 from tests.support.limits import GIFTS, limits
-from tests.support.service import Running, running, settings_for
+from tests.support.service import Running, settings_for
 from tests.support.stack import Namespace, RealStack
 
 pytestmark = pytest.mark.stack
@@ -17,9 +16,8 @@ BACK = {"decision": "return", "step": 0, "reason": "请补充说明"}
 
 
 @pytest.fixture
-async def customer(stack: RealStack, namespace: Namespace, tmp_path: Path) -> AsyncIterator[Running]:
-    async with running(build, settings_for(stack, namespace, tmp_path, **limits(tmp_path, GIFTS))) as service:
-        yield service
+def settings(stack: RealStack, namespace: Namespace, tmp_path: Path) -> Settings:
+    return settings_for(stack, namespace, tmp_path, **limits(tmp_path, GIFTS))
 
 
 async def sent_back(service: Running, place: str) -> None:

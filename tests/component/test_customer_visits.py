@@ -1,15 +1,14 @@
 """Visits, receptions, their expenses and procurement over HTTP: planned, done, paid for within the budget."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from services.customer.main import build
-from tests.support.customers import wang
+from shared.plumbing.settings import Settings
+from tests.support.customers import opened, post, wang
 from tests.support.eventually import eventually
 from tests.support.issuer import Issuer
 from tests.support.limits import EXPENSES, limits
@@ -21,18 +20,8 @@ YES = {"decision": "approve", "step": 0}
 
 
 @pytest.fixture
-async def customer(stack: RealStack, namespace: Namespace, tmp_path: Path) -> AsyncIterator[Running]:
-    async with running(build, settings_for(stack, namespace, tmp_path, **limits(tmp_path, EXPENSES))) as service:
-        yield service
-
-
-async def post(service: Running, path: str, body: object, person: str = "staff-1") -> tuple[int, dict[str, Any]]:
-    answer = await service.client.post(path, json=body, headers={"X-Manyi-Person": person})
-    return answer.status_code, answer.json()
-
-
-async def opened(service: Running) -> str:
-    return str((await post(service, "/v1/customers", wang()))[1]["customerId"])
+def settings(stack: RealStack, namespace: Namespace, tmp_path: Path) -> Settings:
+    return settings_for(stack, namespace, tmp_path, **limits(tmp_path, EXPENSES))
 
 
 @pytest.mark.policy("S1-08", "S3-06", "S3-09")
