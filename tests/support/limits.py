@@ -15,12 +15,13 @@ GIFTS = {"gift.limit.specialist": 20_000, "gift.limit.manager": 100_000, "gift.b
 EXPENSES = {"expense.limit.supervisor": 50_000, "expense.budget.quarter": 200_000}
 
 
-def ours(numbers: Mapping[str, int], unit: str = "minor") -> dict[str, Any]:
-    """A pack with these numbers, as a file would hold it."""
-    settings = [
-        {"key": key, "unit": unit, "value": value, "clauses": ["S0-43"], "zh": "限额", "en": "limit"}
-        for key, value in numbers.items()
-    ]
+def version(name: str, day: str, *settings: Mapping[str, Any], **more: Any) -> dict[str, Any]:
+    """One version of a document, in force from a day on."""
+    return {"version": name, "announced": "2025-12-01", "effective_from": day, "settings": settings, **more}
+
+
+def pack(*versions: Mapping[str, Any], name: str = "ours", **more: Any) -> dict[str, Any]:
+    """A pack of our own with one document, as a file would hold it; `more` replaces what is said of the document."""
     document = {
         "document": "OURS",
         "zh": "本公司授权",
@@ -33,9 +34,19 @@ def ours(numbers: Mapping[str, int], unit: str = "minor") -> dict[str, Any]:
         "approver": "ceo",
         "released": "2025-12-01",
         "review_on": "2026-12-01",
-        "versions": [{"version": "1", "announced": "2025-12-01", "effective_from": "2026-01-01", "settings": settings}],
+        "versions": versions,
+        **more,
     }
-    return {"pack": "ours", "zh": "本公司", "en": "ours", "documents": [document]}
+    return {"pack": name, "zh": "本公司", "en": "ours", "documents": [document]}
+
+
+def ours(numbers: Mapping[str, int], unit: str = "minor") -> dict[str, Any]:
+    """A pack with these numbers, as a file would hold it."""
+    settings = [
+        {"key": key, "unit": unit, "value": value, "clauses": ["S0-43"], "zh": "限额", "en": "limit"}
+        for key, value in numbers.items()
+    ]
+    return pack(version("1", "2026-01-01", *settings))
 
 
 def limited(numbers: Mapping[str, int], unit: str = "minor") -> Policies:

@@ -17,7 +17,8 @@ from services.customer.model.filing import (
     sound_credit_code,
 )
 from shared.policy.shelf import read_policies
-from tests.unit.test_policy_packs import layered, setting, version
+from tests.support.limits import version
+from tests.unit.test_policy_packs import layered, setting
 
 ON = date(2026, 11, 23)
 FILING = Filing.of(read_policies(["s0-enterprise", "s4-engineering", "s1s2s3-general"]), ON)

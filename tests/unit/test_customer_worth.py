@@ -9,8 +9,8 @@ from services.customer.model.grading import Bought, counted_from
 from services.customer.model.parts import Purchase
 from services.customer.model.worth import Lifetime, Terms, Trade, lifetime, trade
 from shared.policy.policies import LimitUnset, Policies
-from tests.support.limits import limited
-from tests.unit.test_policy_packs import POLICIES, pack, setting, version
+from tests.support.limits import limited, version
+from tests.unit.test_policy_packs import POLICIES, pack, setting
 
 NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
 SINCE = datetime(2025, 6, 1, tzinfo=UTC)

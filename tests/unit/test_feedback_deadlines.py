@@ -13,7 +13,8 @@ from services.feedback.model.opening import Opening, open_case
 from shared.contracts import feedback as said
 from shared.contracts.decision import Said
 from shared.policy.shelf import read_policies
-from tests.support.deadlines import PACKS, deadlines
+from tests.support.deadlines import deadlines
+from tests.support.limits import NAMES
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 MONDAY = datetime(2026, 3, 2, 9, tzinfo=SHANGHAI)
@@ -54,7 +55,7 @@ def test_urgency_sets_the_deadlines_in_business_time() -> None:
 
 
 def test_the_packs_as_they_stand_leave_them_unset_and_cases_are_taken_in() -> None:
-    assert due(opened(targets=Deadlines(read_policies(PACKS), SHANGHAI))) == {}
+    assert due(opened(targets=Deadlines(read_policies(NAMES), SHANGHAI))) == {}
 
 
 def test_a_year_nobody_declared_holds_up_no_case() -> None:

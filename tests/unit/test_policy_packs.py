@@ -17,9 +17,10 @@ from shared.policy.pack import Pack, json_schema
 from shared.policy.policies import LimitUnset, Policies, UnitMistaken, due_for_review
 from shared.policy.shelf import PACKS, PackUnsound, pack_files, read_pack, read_policies
 from shared.policy.soundness import faults
+from tests.support import limits
+from tests.support.limits import NAMES, version
 
 ON = date(2026, 11, 23)
-NAMES = ["s0-enterprise", "s4-engineering", "s1s2s3-general"]
 POLICIES = read_policies(NAMES)
 
 
@@ -27,27 +28,8 @@ def setting(key: str, value: Any, **more: Any) -> dict[str, Any]:
     return {"key": key, "unit": "minor", "value": value, "clauses": ["S0-40"], "zh": "限额", "en": "limit", **more}
 
 
-def version(name: str, day: str, *settings: dict[str, Any], **more: Any) -> dict[str, Any]:
-    return {"version": name, "announced": "2025-12-01", "effective_from": day, "settings": settings, **more}
-
-
 def pack(*versions: dict[str, Any], name: str = "ours", **more: Any) -> Pack:
-    document = {
-        "document": "OURS",
-        "zh": "本公司授权",
-        "en": "our limits",
-        "number": "A-1",
-        "executing_department": "customer_relations",
-        "owner_department": "customer_relations",
-        "drafter": "manager",
-        "reviewer": "director",
-        "approver": "ceo",
-        "released": "2025-12-01",
-        "review_on": "2026-12-01",
-        "versions": versions,
-        **more,
-    }
-    return Pack.model_validate({"pack": name, "zh": "本公司", "en": "ours", "documents": [document]})
+    return Pack.model_validate(limits.pack(*versions, name=name, **more))
 
 
 LIMITS = (setting("gift.limit.specialist", 20_000), setting("gift.limit.manager", 100_000))
