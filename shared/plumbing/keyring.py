@@ -8,7 +8,7 @@ nobody we know) or somebody named within one, such as a contact.
 import secrets
 import time
 from collections import OrderedDict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from datetime import datetime
 
 from pymongo import UpdateOne
@@ -96,9 +96,11 @@ class Keyring:
             await self._destroyed.bulk_write(noted, ordered=False, session=session)
         return persons
 
-    async def destroyed(self) -> list[Document]:
-        """Everybody whose key was destroyed: _id, `at`, and `within` whose circle."""
-        return await self._destroyed.find().to_list()
+    async def destroyed(self, since: datetime, at_once: int) -> AsyncIterator[list[Document]]:
+        """Whose keys were destroyed since then, so many at once: _id, `at`, and `within` whose circle."""
+        cursor = self._destroyed.find({"at": {"$gte": since}}).sort("at", 1).batch_size(at_once)
+        while some := await cursor.to_list(at_once):
+            yield some
 
     def forget(self) -> None:
         """Remember no key that was read until now, nor one that is being read."""

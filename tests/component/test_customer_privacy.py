@@ -3,15 +3,19 @@
 import json
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from services.customer.commands.erase_again import DONE, OVERLAP, erase_again
 from services.customer.main import build
 from services.feedback.main import build as build_feedback
 from services.survey.main import build as build_survey
+from shared.contracts.customer import ErasureCompleted
 from tests.support.eventually import eventually
+from tests.support.nights import night
 from tests.support.service import Running, running, settings_for
 from tests.support.stack import Namespace, RealStack
 from tests.support.topics import read_all, write
@@ -90,6 +94,36 @@ async def test_one_person_at_a_customer_gets_a_copy_of_what_is_kept_about_that_p
         assert foreign not in str(copied)
     unknown = await customer.client.get(f"{place}/{'0' * 32}/personal-data")
     assert (unknown.status_code, unknown.json()["type"]) == (404, "/problems/contact-unknown")
+
+
+async def test_whom_an_older_backup_brings_back_is_erased_again_and_looked_for_no_further_back_than_the_mark(
+    customer: Running,
+) -> None:
+    identifier = await opened(customer)
+    files, journal = (customer.service.database[name] for name in ("customers", "journal"))
+    older = await files.find_one({"_id": identifier})
+    assert older is not None
+    erased = await customer.client.post(f"/v1/customers/{identifier}/erasure")
+    assert erased.status_code == 200, erased.text
+    await journal.delete_many({"subject": identifier, "type": ErasureCompleted.TYPE})
+    await files.replace_one({"_id": identifier}, older)
+    async with night(customer.service.settings) as later:
+        marks, start = later.ledger.database["marks"], datetime.now(UTC).replace(microsecond=0) + 9 * OVERLAP
+        later.at(start)
+
+        async def erased_again() -> bool:
+            await erase_again(later.ledger)
+            head = await files.find_one({"_id": identifier})
+            return head is not None and head["erased_at"] is not None
+
+        await marks.update_one({"_id": DONE}, {"$set": {"since": start}}, upsert=True)
+        assert not await erased_again(), "known here by then, says the mark"
+        await marks.update_one({"_id": DONE}, {"$set": {"since": start - 20 * OVERLAP}})
+        assert await erased_again()
+        mark = await marks.find_one({"_id": DONE})
+        assert mark is not None
+        assert mark["since"] == start - OVERLAP
+        assert await journal.count_documents({"subject": identifier, "type": ErasureCompleted.TYPE}) == 1
 
 
 async def stored(customer: Running, namespace: Namespace) -> str:

@@ -50,7 +50,7 @@ OWN = {
     "customer": {
         "heard": "public parts of what the survey and feedback services told of a customer, by event",
         "duplicates": "pairs of files that may be one: ids, score, kinds of mark",
-        "marks": "how far rounds over all files got",
+        "marks": "how far rounds over all files got, and since when it is looked who came back after an erasure",
         "qualities": "scores of each file, kinds of fault, instants",
         "imports": "uploaded tables, seven days: columns, counts, states; names of columns alone",
         "import_chunks": "their rows and verdicts; **personal**, sealed with the service's own key",
