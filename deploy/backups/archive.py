@@ -8,6 +8,7 @@ damaged, exchanged, cut short or from elsewhere is found before anything is put 
 import hashlib
 import hmac
 import itertools
+import json
 import os
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
@@ -16,13 +17,14 @@ from pathlib import Path
 from typing import Any, Literal
 
 import bson
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 
 from deploy.local.trouble import CannotContinue
 from shared.plumbing.sealing import Seal, Unsealable, mark_of
 
 FORMAT = 1
 MANIFEST = "manifest.json"
+DRAFT = f"{MANIFEST}.new"
 LENGTH_BYTES = 4
 Kind = Literal["data", "keys"]
 
@@ -106,7 +108,7 @@ class Archive:
 
     def finish(self, manifest: Manifest) -> None:
         """Sign and write the manifest: from now on this is a backup. Raises OSError."""
-        draft = self.folder / f"{MANIFEST}.new"
+        draft = self.folder / DRAFT
         text = manifest.model_dump_json(indent=2)
         with _private(draft) as file:
             file.write(f"{text}\n{self._signature(text)}\n".encode())
@@ -119,9 +121,10 @@ class Archive:
         if manifest.installation != self.installation:
             raise CannotContinue(
                 f"{self.folder} is a backup of another installation: its installation_key is not the one of this key "
-                "file. Name the key file that belongs to it in MANYI_KEYS_FILE."
+                "file. Put the one that belongs to it into the data directory, or name it in MANYI_KEYS_FILE, and the "
+                "database in MANYI_MONGO."
             )
-        if not hmac.compare_digest(self._signature(text), signature):
+        if not hmac.compare_digest(self._signature(text).encode(), signature.encode()):
             raise _damaged(self.folder / MANIFEST)
         for part, told in manifest.parts.items():
             for collection, expected in told.collections.items():
@@ -139,11 +142,6 @@ class Archive:
 def opened(folder: Path, installation_key: bytes, kind: Kind) -> tuple[Archive, Manifest]:
     """A backup that was checked to the last byte. Raises CannotContinue when it is none, foreign, newer or damaged."""
     manifest, text, signature = _manifest(folder)
-    if manifest.format != FORMAT:
-        raise CannotContinue(
-            f"{folder} has format {manifest.format} and this version reads {FORMAT}: use the version of Manyi that "
-            "wrote it."
-        )
     if manifest.kind != kind:
         raise CannotContinue(f"{folder} holds {manifest.kind}, not {kind}: keys and data are backed up apart.")
     archive = Archive(folder, manifest.backup, installation_key)
@@ -169,15 +167,21 @@ def _manifest(folder: Path) -> tuple[Manifest, str, str]:
     path = folder / MANIFEST
     if not path.exists():
         raise CannotContinue(f"{folder} is no backup, or one that did not come to its end: it has no {MANIFEST}.")
-    text, _, signature = path.read_text().rstrip("\n").rpartition("\n")
     try:
+        text, _, signature = path.read_text("utf-8").rstrip("\n").rpartition("\n")
+        written = json.loads(text)
+        if isinstance(written, dict) and written.get("format", FORMAT) != FORMAT:
+            raise CannotContinue(
+                f"{folder} has format {written['format']} and this version reads {FORMAT}: use the version of Manyi "
+                "that wrote it."
+            )
         return Manifest.model_validate_json(text), text, signature
-    except ValidationError as error:
+    except ValueError as error:  # no UTF-8, no JSON, or not a manifest
         raise _damaged(path) from error
 
 
 def _damaged(path: Path) -> CannotContinue:
-    return CannotContinue(f"{path} is not as it was written: nothing was put back. Take another copy of this backup.")
+    return CannotContinue(f"{path} is not as it was written: put another copy of this backup in its place.")
 
 
 def _private(path: Path) -> Any:

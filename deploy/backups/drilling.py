@@ -60,6 +60,6 @@ async def _drilled(
 
 
 def _put_there(mongo: str, scratch: str, archive: Archive, manifest: Manifest, service: str) -> None:
-    """Blocking."""
-    with MongoClient[dict[str, Any]](mongo) as client, emptied(client[scratch], manifest.backup):
-        pour(archive, service, manifest.parts[service], client[scratch])
+    """Blocking. What would expire stays: it is counted."""
+    with MongoClient[dict[str, Any]](mongo) as client, emptied([client[scratch]], manifest.backup):
+        pour(archive, service, manifest.parts[service], client[scratch], expiring=False)

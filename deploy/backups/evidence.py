@@ -19,11 +19,17 @@ OPERATOR = "local"
 
 
 async def note(settings: Settings, action: Action, backup: str, results: Mapping[str, tuple[bool, str]]) -> None:
-    """Write down of each service whether it went well and what came out. Raises PyMongoError and OSError."""
+    """Write down of each service that has a database here whether it went well and what came out.
+
+    Raises PyMongoError and OSError.
+    """
     client = open_client(settings.mongo)
     try:
+        present = set(await client.list_database_names())
         for service, (well, result) in results.items():
-            audit = open_audit(settings, client[f"{settings.database_prefix}{service}"], SystemClock(), service)
+            if (name := f"{settings.database_prefix}{service}") not in present:
+                continue
+            audit = open_audit(settings, client[name], SystemClock(), service)
             line: dict[str, Any] = {"actor": OPERATOR, "action": action, "objects": [backup], "reason": result}
             await audit.append([{**line, "decision": "done" if well else "failed"}])
             if settings.checkpoints is not None:

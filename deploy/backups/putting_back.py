@@ -4,7 +4,7 @@ The keys of persons stay those that are there: an older copy of them would bring
 they are lost are they put back too, and then without those of everybody whose erasure the journals know of.
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -39,9 +39,9 @@ def put_back(
     with MongoClient[dict[str, Any]](mongo, w="majority", journal=True) as client:
         wanted = {name: client[f"{prefix}{name}"] for name in services or manifest.parts}
         if not replace:
-            _refuse_full(list(wanted.values()))
-        for name, database in wanted.items():
-            with emptied(database, manifest.backup):
+            _refuse_full(wanted.values())
+        with emptied(wanted.values(), manifest.backup):
+            for name, database in wanted.items():
                 pour(archive, name, manifest.parts[name], database)
     return manifest
 
@@ -54,14 +54,9 @@ def put_keys_back(mongo: str, prefix: str, installation_key: bytes, folder: Path
     archive, manifest = opened(folder, installation_key, "keys")
     with MongoClient[dict[str, Any]](mongo, w="majority", journal=True, tz_aware=True) as client:
         keys = client[f"{prefix}{KEYS}"]
-        there = any(keys[name].find_one({}) is not None for name in (PERSONS, DESTROYED))
-        if there and MARK not in keys.list_collection_names():
-            raise CannotContinue(
-                f"{keys.name} holds keys, and they are the ones that count: a copy would bring back persons who were "
-                "erased since. Restore data alone, without --keys."
-            )
+        _refuse_keys(keys)
         erased = list(_erased_since(client[f"{prefix}customer"], manifest.begun))
-        with emptied(keys, manifest.backup):
+        with emptied([keys], manifest.backup):
             pour(archive, KEYS, manifest.parts[KEYS], keys)
             for person, told in erased:
                 keys[PERSONS].delete_many({"$or": [{"_id": person}, {"within": person}]})
@@ -69,19 +64,41 @@ def put_keys_back(mongo: str, prefix: str, installation_key: bytes, folder: Path
         return manifest, len(erased)
 
 
+def check_keys(mongo: str, prefix: str, installation_key: bytes, folder: Path) -> None:
+    """Raises CannotContinue when `put_keys_back` would (blocking)."""
+    opened(folder, installation_key, "keys")
+    with MongoClient[dict[str, Any]](mongo) as client:
+        _refuse_keys(client[f"{prefix}{KEYS}"])
+
+
+def _refuse_keys(keys: Stored) -> None:
+    there = any(keys[name].find_one({}) is not None for name in (PERSONS, DESTROYED))
+    if there and MARK not in keys.list_collection_names():
+        raise CannotContinue(
+            f"{keys.name} holds keys, and they are the ones that count: a copy would bring back persons who were "
+            "erased since. Restore data alone, without --keys."
+        )
+
+
 @contextmanager
-def emptied(database: Stored, backup: str) -> Iterator[None]:
-    """Give up all that is in a database. Until the block has ended well no service starts on it."""
-    database[MARK].replace_one({"_id": MARK}, {"backup": backup}, upsert=True)
-    for name in database.list_collection_names():
-        if name != MARK:
-            database.drop_collection(name)
+def emptied(databases: Collection[Stored], backup: str) -> Iterator[None]:
+    """Give up all that is in these databases. Until the block has ended well no service starts on any of them."""
+    for database in databases:
+        database[MARK].replace_one({"_id": MARK}, {"backup": backup}, upsert=True)
+    for database in databases:
+        for name in database.list_collection_names():
+            if name != MARK:
+                database.drop_collection(name)
     yield
-    database.drop_collection(MARK)
+    for database in databases:
+        database.drop_collection(MARK)
 
 
-def pour(archive: Archive, name: str, part: Part, database: Stored) -> None:
-    """Write all of a part into a database where none of it is: documents first, then the indexes over them."""
+def pour(archive: Archive, name: str, part: Part, database: Stored, *, expiring: bool = True) -> None:
+    """Write all of a part into a database where none of it is: documents first, then the indexes over them.
+
+    Unless `expiring`, MongoDB is not told what to remove by itself.
+    """
     for collection, told in part.collections.items():
         batches = archive.read(name, collection, told)
         head = bson.decode(next(batches))
@@ -89,11 +106,16 @@ def pour(archive: Archive, name: str, part: Part, database: Stored) -> None:
         for batch in batches:
             documents = [RawBSONDocument(one) for one in apart(batch)]
             database[collection].insert_many(documents, ordered=False)
-        if head["indexes"]:
-            database.command("createIndexes", collection, indexes=head["indexes"])
+        indexes = head["indexes"] if expiring else [_lasting(one) for one in head["indexes"]]
+        if indexes:
+            database.command("createIndexes", collection, indexes=indexes)
 
 
-def _refuse_full(databases: list[Stored]) -> None:
+def _lasting(index: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in index.items() if name != "expireAfterSeconds"}
+
+
+def _refuse_full(databases: Collection[Stored]) -> None:
     full = [one.name for one in databases if one.list_collection_names()]
     if full:
         raise CannotContinue(

@@ -24,7 +24,11 @@ def group() -> None:
 def verify(
     data: DataOption = None,
     checkpoints: Annotated[
-        Path | None, typer.Option("--checkpoints", help="Their directory, best a copy kept elsewhere; default `audit`.")
+        Path | None,
+        typer.Option(
+            "--checkpoints",
+            help="Their directory, best a copy kept elsewhere; default MANYI_AUDIT_DIR, else `audit` by the key file.",
+        ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
@@ -51,7 +55,8 @@ async def _verified(keys_file: Path, mongo: str, checkpoints: Path | None) -> di
     from shared.plumbing.database import open_client
     from shared.plumbing.settings import Settings
 
-    settings = Settings(keys_file=keys_file, mongo=mongo, audit_dir=checkpoints)
+    chosen: dict[str, Any] = {} if checkpoints is None else {"audit_dir": checkpoints}
+    settings = Settings(keys_file=keys_file, mongo=mongo, **chosen)
     key = bytes.fromhex(settings.keys.installation_key.get_secret_value())
     client = open_client(settings.mongo)
     try:

@@ -10,7 +10,9 @@ import typer
 from deploy.cli.keys import DataOption, place
 from deploy.cli.lifetime import data_directory
 from deploy.cli.screen import ensure_jars, err, out
+from deploy.cli.up import DataOption as StoppedOption
 from deploy.local.state import KEYS_NAME
+from deploy.local.topics import SPEAKERS
 from deploy.local.trouble import CannotContinue
 
 DATA_PLACE, KEYS_PLACE = "backups", "key-backups"
@@ -73,7 +75,11 @@ def drill(
     chosen = folder or newest(to or keys_file.parent / DATA_PLACE)
     if chosen is None:
         raise CannotContinue(f"There is no backup in {to or keys_file.parent / DATA_PLACE}: `manyi backup` takes one.")
-    name, drilled = asyncio.run(try_out(mongo, settings.database_prefix, _installation_key(settings), chosen))
+    try:
+        name, drilled = asyncio.run(try_out(mongo, settings.database_prefix, _installation_key(settings), chosen))
+    except CannotContinue as refusal:
+        _note(settings, "backup.drill", chosen.resolve().name, dict.fromkeys(SPEAKERS, (False, str(refusal))))
+        raise
     results = {
         service: (not one.findings, f"{one.documents} documents, {one.lines} lines, {len(one.findings)} findings")
         for service, one in drilled.items()
@@ -96,12 +102,12 @@ def restore(
     keys: Annotated[
         Path | None, typer.Option("--keys", help="Put the keys of persons back too: only where they are lost.")
     ] = None,
-    data: DataOption = None,
+    data: StoppedOption = None,
 ) -> None:
     """Put a backup back; whoever was erased since stays erased.
 
-    Every service that is put back must be stopped. Without --data, the key file and MongoDB are those that
-    MANYI_KEYS_FILE and MANYI_MONGO name, if set.
+    Every service that is put back must be stopped; all of them with --keys. The key file must lie in the data directory
+    already. Without --data, key file and MongoDB are those that MANYI_KEYS_FILE and MANYI_MONGO name, if both are set.
     """
     if folder is None and keys is None:
         raise CannotContinue("Name the folder of a backup, or with --keys that of the keys, or both.")
@@ -129,13 +135,14 @@ def _put_back(
     keys_file: Path, mongo: str, folder: Path | None, services: list[str], replace: bool, keys: Path | None
 ) -> None:
     """Blocking; in a thread without a running loop."""
-    from deploy.backups.putting_back import put_back, put_keys_back
+    from deploy.backups.putting_back import check_keys, put_back, put_keys_back
     from deploy.local.anew import refuse_while_running
-    from deploy.local.topics import SPEAKERS
 
     settings = _settings(keys_file, mongo)
     key, prefix = _installation_key(settings), settings.database_prefix
-    refuse_while_running(mongo, prefix, services or SPEAKERS)
+    refuse_while_running(mongo, prefix, services if services and keys is None else SPEAKERS)
+    if keys is not None:
+        check_keys(mongo, prefix, key, keys)
     if folder is not None:
         manifest = put_back(mongo, prefix, key, folder, services, replace=replace)
         parts = {name: part for name, part in manifest.parts.items() if not services or name in services}
@@ -145,11 +152,13 @@ def _put_back(
             err.print(f"[green]✓[/green] {name:<10} {result}, as of {manifest.begun:%Y-%m-%d %H:%M:%S} UTC")
     if keys is not None:
         manifest, erased = put_keys_back(mongo, prefix, key, keys)
+        result = f"keys of persons, without {erased} erasures"
+        _note(settings, "backup.restore", manifest.backup, dict.fromkeys(SPEAKERS, (True, result)))
         err.print(
             f"[green]✓[/green] keys of persons as of {manifest.begun:%Y-%m-%d %H:%M:%S} UTC, without {erased} erasures "
             "that the journal tells of. Whoever was erased later, by the certificates, must be erased again."
         )
-    err.print("If a service refuses to start now because its topic is ahead, docs/runbook.md says what to do.")
+    err.print("If a service refuses to start now because of its topic, docs/runbook.md says what to do.")
 
 
 def _settings(keys_file: Path, mongo: str) -> Any:

@@ -10,9 +10,10 @@ from pymongo import MongoClient
 from deploy.local.topics import SPEAKERS, Topic, create_topics, delete_topics, existing_topics
 from deploy.local.trouble import CannotContinue
 from shared.plumbing.audit.trail import LINES
+from shared.plumbing.restoring import MARK
 
-KEPT = {LINES}
-"""Collections of reporting that are not counted from topics: who read what."""
+KEPT = {LINES, MARK}
+"""Collections of reporting that are not counted from topics: who read what, and that a restore did not come through."""
 STOPPED_WITHIN_S = 15.0
 """A service that was killed holds its lease for ten more seconds."""
 GONE_WITHIN_S = 60.0

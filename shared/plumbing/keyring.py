@@ -168,7 +168,12 @@ class ServiceSeal(Seal):
             self.replace(*masters)
 
 
+def keys_database(settings: Settings) -> str:
+    """The name of the database of all keys of persons, which all services share."""
+    return f"{settings.database_prefix}keys"
+
+
 def open_keyring(client: Client, settings: Settings, seal: Seal) -> Keyring:
     """The installation's keyring, in a database of its own: back it up apart from the data."""
-    database = client[f"{settings.database_prefix}keys"]
+    database = client[keys_database(settings)]
     return Keyring(database, seal, BlindIndex(secret(settings.keys.installation_key)))

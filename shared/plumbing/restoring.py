@@ -11,5 +11,5 @@ async def refuse_half_restored(database: Database) -> None:
     if MARK in await database.list_collection_names():
         raise SystemExit(
             f"the database {database.name} is half restored: a backup was being put back and that did not come to its "
-            "end; run `./manyi restore` again with --replace, then start again"
+            "end; run `./manyi restore` again (services with --replace, keys with --keys), then start again"
         )

@@ -20,6 +20,7 @@ from shared.contracts.decision import Refusal
 from shared.plumbing.app import Service
 from shared.plumbing.asyncapi import describe
 from shared.plumbing.audit.checkpoints import Checkpoints
+from shared.plumbing.keyring import keys_database
 from shared.plumbing.listening import listen
 from shared.plumbing.logs import LogBroken
 from shared.plumbing.quarantine import open_letters
@@ -83,6 +84,7 @@ class Running:
 
     async def start(self) -> None:
         await refuse_half_restored(self.service.database)
+        await refuse_half_restored(self.service.client[keys_database(self.service.settings)])
         for prepare in self.service.prepare:
             await prepare()
         self._spawn(self._join_kafka())

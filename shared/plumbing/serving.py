@@ -4,6 +4,8 @@ import asyncio
 import contextlib
 import gc
 import ipaddress
+import os
+import sys
 from collections.abc import AsyncIterator, Callable
 
 import uvicorn
@@ -31,8 +33,12 @@ def application(service: Service) -> FastAPI:
     running = Running(service)
 
     @contextlib.asynccontextmanager
-    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
-        await running.start()
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        try:
+            await running.start()
+        except SystemExit as refusal:
+            app.state.refusal = refusal.code  # uvicorn ends with a status of its own
+            raise
         try:
             yield
         finally:
@@ -46,6 +52,7 @@ def application(service: Service) -> FastAPI:
     )
     app.state.guard = guard_for(service.name, service.settings, service.grants, service.audit, service.standing_in)
     app.state.stopping = lambda: False
+    app.state.refusal = None
     answer_problems(app)
     larger = dict.fromkeys(service.uploads, service.settings.max_upload_bytes)
     app.add_middleware(StrictBodies, max_bytes=service.settings.max_body_bytes, larger=larger)
@@ -81,7 +88,8 @@ def refuse_open_doors(settings: Settings) -> None:
 def serve(build: Callable[[Settings], Service]) -> None:
     """Run one service until it is told to stop; `build` is called inside the running loop.
 
-    What is there when it begins to serve is never looked through for garbage: it stays.
+    What is there when it begins to serve is never looked through for garbage: it stays. Who refuses to start with a
+    sentence ends with EX_CONFIG: starting again does not help before somebody has done something.
     """
 
     async def run() -> None:
@@ -107,12 +115,20 @@ def serve(build: Callable[[Settings], Service]) -> None:
         beating = asyncio.create_task(beat(settings.stuck_after_s))
         try:
             await server.serve()
+        except SystemExit as end:
+            raise SystemExit(app.state.refusal or end.code) from None
         finally:
             beating.cancel()
 
     # uvicorn raises the signal again once it has drained; a stop on request is not a failure.
     with contextlib.suppress(KeyboardInterrupt), asyncio.Runner(loop_factory=_loop_factory()) as runner:
-        runner.run(run())
+        try:
+            runner.run(run())
+        except SystemExit as end:
+            if isinstance(end.code, str):
+                print(f"error: {end.code}", file=sys.stderr, flush=True)  # for who started us, as a sentence
+                raise SystemExit(os.EX_CONFIG) from None
+            raise
 
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:

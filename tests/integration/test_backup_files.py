@@ -9,16 +9,18 @@ from typing import Any
 
 import pytest
 from pymongo import MongoClient
+from pymongo.errors import BulkWriteError
 
 from deploy.backups import putting_back, taking
-from deploy.backups.archive import MANIFEST, newest
+from deploy.backups.archive import MANIFEST, newest, opened
 from deploy.backups.drilling import drill
+from deploy.local.anew import publish_anew
+from deploy.local.topics import events_topics
 from deploy.local.trouble import CannotContinue
 from shared.plumbing.audit.trail import LINES
 from shared.plumbing.journal import Ledger, Stale
-from shared.plumbing.restoring import refuse_half_restored
 from tests.support import ledgers
-from tests.support.backups import Vault
+from tests.support.backups import Vault, is_refused
 from tests.support.ledgers import NOON, SERVICE, booking, cancelling, carried_out, opening, stored
 from tests.support.stack import Namespace, RealStack
 
@@ -99,10 +101,14 @@ async def test_payloads_of_nobody_stay_out_of_it(ledger: Ledger, vault: Vault) -
     assert await ledger.database["import_chunks"].find_one() is None
 
 
-def _flip(path: Path) -> None:
+def _flip(path: Path, bits: int = 1) -> None:
     raw = bytearray(path.read_bytes())
-    raw[len(raw) // 2] ^= 1
+    raw[len(raw) // 2] ^= bits
     path.write_bytes(raw)
+
+
+def _sign(path: Path, ending: str) -> None:
+    path.write_text(path.read_text("utf-8")[: -len(ending)] + ending, "utf-8")
 
 
 def _renumber(path: Path) -> None:
@@ -112,6 +118,8 @@ def _renumber(path: Path) -> None:
 SPOILED: dict[str, tuple[Callable[[Path], Any], str]] = {
     "a byte of a file": (lambda one: _flip(one / SERVICE / "journal.sealed"), "journal.sealed is not as it was"),
     "a byte of the manifest": (lambda one: _flip(one / MANIFEST), "manifest.json is not as it was written"),
+    "what is no text any more": (lambda one: _flip(one / MANIFEST, 0x80), "manifest.json is not as it was written"),
+    "a signature": (lambda one: _sign(one / MANIFEST, "é\n"), "manifest.json is not as it was written"),
     "a file is missing": (lambda one: (one / SERVICE / "journal.sealed").unlink(), "journal.sealed is not as it was"),
     "a file of another place": (
         lambda one: (one / SERVICE / "journal.sealed").write_bytes((one / SERVICE / "entries.sealed").read_bytes()),
@@ -163,21 +171,45 @@ async def test_a_half_restored_database_is_not_served_from_and_can_be_restored_a
     await carried_out(ledger, booking("a", "e", 5, "note"))
     before, backup = await contents(ledger), await vault.take(SERVICE)
     with pytest.raises(RuntimeError):
-        await asyncio.to_thread(_interrupted, vault, backup)
-    with pytest.raises(SystemExit, match="half restored"):
-        await refuse_half_restored(ledger.database)
+        await asyncio.to_thread(_interrupted, vault, SERVICE)
+    assert await is_refused(ledger.database)
     with pytest.raises(CannotContinue, match="half restored"):
         await vault.take(SERVICE)
     await vault.put_back(backup, SERVICE)
-    await refuse_half_restored(ledger.database)
+    assert not await is_refused(ledger.database)
     assert await contents(ledger) == before
 
 
-def _interrupted(vault: Vault, backup: Path) -> None:
+def _interrupted(vault: Vault, service: str) -> None:
     """As `put_back`, ended in the middle."""
-    name = f"{vault.prefix}{SERVICE}"
-    with MongoClient[dict[str, Any]](vault.mongo) as client, putting_back.emptied(client[name], backup.name):
+    name = f"{vault.prefix}{service}"
+    with MongoClient[dict[str, Any]](vault.mongo) as client, putting_back.emptied([client[name]], "backup"):
         raise RuntimeError
+
+
+async def test_what_is_half_restored_stays_so_when_topics_are_published_anew(
+    ledger: Ledger, vault: Vault, stack: RealStack, namespace: Namespace
+) -> None:
+    with pytest.raises(RuntimeError):
+        await asyncio.to_thread(_interrupted, vault, "reporting")
+    await publish_anew(stack.kafka, stack.mongo, events_topics(namespace.topics), vault.prefix)
+    assert await is_refused(ledger.client[f"{vault.prefix}reporting"])
+
+
+async def test_no_service_is_served_from_before_all_of_them_are_there(ledger: Ledger, vault: Vault) -> None:
+    await ledger.database["odd"].insert_one({"count": 1})
+    await ledger.database.command("collMod", "odd", validator={"count": {"$type": "string"}})
+    second = ledger.client[f"{vault.prefix}second"]
+    await second["things"].insert_one({"_id": "a"})
+    backup = await vault.take(SERVICE, "second")
+    with pytest.raises(BulkWriteError):  # in the first one: its document is not what its collection takes
+        await vault.put_back(backup, SERVICE, "second")
+    assert await is_refused(ledger.database)
+    assert await is_refused(second)
+    await vault.put_back(backup, "second")
+    assert not await is_refused(second)
+    assert await is_refused(second, ledger.database)
+    assert await second["things"].distinct("_id") == ["a"]
 
 
 async def test_keys_that_are_lost_come_back_from_their_own_copy_of_which_one_stays(
@@ -195,6 +227,18 @@ async def test_keys_that_are_lost_come_back_from_their_own_copy_of_which_one_sta
     assert names == ["one", None]
     destroyed = [one["_id"] async for some in ledger.keyring.destroyed(NOON, 10) for one in some]
     assert destroyed == ["b"]
+
+
+async def test_a_drill_keeps_what_would_expire_until_it_is_counted(ledger: Ledger, vault: Vault) -> None:
+    await ledger.database["brief"].create_index("until", expireAfterSeconds=0)
+    backup = await vault.take(SERVICE)
+    archive, manifest = opened(backup, vault.key, "data")
+    for expiring in (True, False):
+        name = f"{vault.prefix}beside-{expiring}"
+        with MongoClient[dict[str, Any]](vault.mongo) as client:
+            putting_back.pour(archive, SERVICE, manifest.parts[SERVICE], client[name], expiring=expiring)
+            index = client[name]["brief"].index_information()["until_1"]
+        assert (index["key"], "expireAfterSeconds" in index) == ([("until", 1)], expiring)
 
 
 async def test_a_drill_counts_and_audits_and_finds_what_was_changed(

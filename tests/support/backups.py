@@ -12,7 +12,9 @@ from pymongo import MongoClient
 
 from deploy.backups import putting_back, taking
 from deploy.backups.archive import Kind, opened
+from shared.plumbing.database import Database
 from shared.plumbing.keyring import COLLECTION
+from shared.plumbing.restoring import refuse_half_restored
 from shared.plumbing.sealing import Seal, Unsealable
 from shared.plumbing.settings import Settings, secret
 
@@ -48,6 +50,16 @@ def vault_of(settings: Settings) -> Vault:
     assert settings.keys_file is not None
     key = secret(settings.keys.installation_key)
     return Vault(settings.mongo, settings.database_prefix, key, settings.keys_file.parent)
+
+
+async def is_refused(*databases: Database) -> bool:
+    """Whether a service would not start on one of these, since it is half restored."""
+    try:
+        for database in databases:
+            await refuse_half_restored(database)
+    except SystemExit as refusal:
+        return "half restored" in str(refusal)
+    return False
 
 
 def readable(vault: Vault, backup: Path, masters: Sequence[bytes]) -> str:

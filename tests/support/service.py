@@ -54,8 +54,9 @@ def settings_for(stack: RealStack, namespace: Namespace, folder: Path, **more: o
 
 def environment_of(settings: Settings) -> dict[str, str]:
     """The same for a service in a process of its own."""
-    told = {"kafka", "mongo", "host", "port", "keys_file", "topic_prefix", "database_prefix"}
-    environment = {f"MANYI_{name.upper()}": str(value) for name, value in settings.model_dump(include=told).items()}
+    told = {"kafka", "mongo", "host", "port", "keys_file", "audit_dir", "topic_prefix", "database_prefix"}
+    given = settings.model_dump(include=told, exclude_none=True)
+    environment = {f"MANYI_{name.upper()}": str(value) for name, value in given.items()}
     return environment | {"PYTHONPATH": str(ROOT)}
 
 
