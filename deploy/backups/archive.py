@@ -10,6 +10,7 @@ import hmac
 import itertools
 import json
 import os
+import re
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
@@ -25,6 +26,8 @@ from shared.plumbing.sealing import Seal, Unsealable, mark_of
 FORMAT = 1
 MANIFEST = "manifest.json"
 DRAFT = f"{MANIFEST}.new"
+NAME = re.compile(r"\d{8}T\d{6}Z-[0-9a-f]{6}")
+"""How the folder of a backup is called: when it was begun, and a few digits of chance."""
 LENGTH_BYTES = 4
 Kind = Literal["data", "keys"]
 
@@ -149,6 +152,21 @@ def opened(folder: Path, installation_key: bytes, kind: Kind) -> tuple[Archive, 
     return archive, manifest
 
 
+def copies_of_keys(place: Path, installation_key: bytes) -> list[Path]:
+    """Copies of this installation's keys in a place, also those that did not come to their end.
+
+    Raises CannotContinue when other backups lie there, or what cannot be read.
+    """
+    found = [folder for folder in sorted(place.glob("*/")) if NAME.fullmatch(folder.name)]
+    for folder in found:
+        if not _is_of_keys(folder, installation_key):
+            raise CannotContinue(
+                f"{folder} is another backup, and of the keys only the newest copy stays in {place}: name a place for "
+                "the keys of this installation alone with --keys-to."
+            )
+    return found
+
+
 def newest(folder: Path) -> Path | None:
     """The backup in a directory that was begun last: names begin with the time."""
     return max((one.parent for one in folder.glob(f"*/{MANIFEST}")), default=None)
@@ -161,6 +179,14 @@ def apart(batch: bytes) -> Iterator[bytes]:
         end = place + int.from_bytes(batch[place : place + 4], "little")
         yield batch[place:end]
         place = end
+
+
+def _is_of_keys(folder: Path, installation_key: bytes) -> bool:
+    if not (folder / MANIFEST).exists():
+        return {one.name for one in folder.iterdir()} <= {"keys", DRAFT}
+    manifest, _, _ = _manifest(folder)
+    ours = Archive(folder, manifest.backup, installation_key).installation
+    return (manifest.kind, manifest.installation) == ("keys", ours)
 
 
 def _manifest(folder: Path) -> tuple[Manifest, str, str]:

@@ -6,7 +6,7 @@ they are lost are they put back too, and then without those of everybody whose e
 
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,9 @@ from shared.contracts.customer import ErasureCompleted
 from shared.plumbing.keyring import COLLECTION as PERSONS
 from shared.plumbing.keyring import DESTROYED
 from shared.plumbing.restoring import MARK
+
+CLOCKS_DIFFER = timedelta(days=1)
+"""An erasure is recorded by the clock of a service, and the begin of a copy by that of the database."""
 
 
 def put_back(
@@ -55,13 +58,10 @@ def put_keys_back(mongo: str, prefix: str, installation_key: bytes, folder: Path
     with MongoClient[dict[str, Any]](mongo, w="majority", journal=True, tz_aware=True) as client:
         keys = client[f"{prefix}{KEYS}"]
         _refuse_keys(keys)
-        erased = list(_erased_since(client[f"{prefix}customer"], manifest.begun))
+        erased = list(_erased_since(client[f"{prefix}customer"], manifest.begun - CLOCKS_DIFFER))
         with emptied([keys], manifest.backup):
             pour(archive, KEYS, manifest.parts[KEYS], keys)
-            for person, told in erased:
-                keys[PERSONS].delete_many({"$or": [{"_id": person}, {"within": person}]})
-                keys[DESTROYED].update_one({"_id": person}, {"$set": told}, upsert=True)
-        return manifest, len(erased)
+            return manifest, sum(_erased_anew(keys, person, told) for person, told in erased)
 
 
 def check_keys(mongo: str, prefix: str, installation_key: bytes, folder: Path) -> None:
@@ -122,6 +122,15 @@ def _refuse_full(databases: Collection[Stored]) -> None:
             f"{', '.join(full)} is not empty: --replace gives up what is there. Take a backup of it first if it may "
             "still be wanted."
         )
+
+
+def _erased_anew(keys: Stored, person: str, told: Mapping[str, Any]) -> bool:
+    """Erase a person from a copy of the keys, unless that copy was taken afterwards and says so."""
+    if keys[DESTROYED].find_one({"_id": person, "at": {"$gte": told["at"]}}) is not None:
+        return False
+    keys[PERSONS].delete_many({"$or": [{"_id": person}, {"within": person}]})
+    keys[DESTROYED].update_one({"_id": person}, {"$set": told}, upsert=True)
+    return True
 
 
 def _erased_since(database: Stored, moment: datetime) -> Iterator[tuple[str, dict[str, Any]]]:

@@ -5,6 +5,7 @@ fit one another as after a crash at that moment. The server keeps that moment fo
 (300 s unless it is told otherwise); a database that takes longer to read is refused with what to do, never half saved.
 """
 
+import itertools
 import secrets
 import shutil
 import time
@@ -18,7 +19,7 @@ from pymongo.client_session import ClientSession
 from pymongo.database import Database
 from pymongo.errors import OperationFailure
 
-from deploy.backups.archive import FORMAT, Archive, Collected, Kind, Manifest, Part
+from deploy.backups.archive import FORMAT, Archive, Collected, Kind, Manifest, Part, copies_of_keys
 from deploy.local.topics import SPEAKERS
 from deploy.local.trouble import CannotContinue
 from shared.plumbing.restoring import MARK
@@ -49,8 +50,9 @@ def take(
 
     Raises CannotContinue, OSError and PyMongoError.
     """
-    if to.resolve() == keys_to.resolve():
-        raise CannotContinue(f"Data and keys must not lie together: name another place than {to} with --keys-to.")
+    places = to.resolve(), keys_to.resolve()
+    if any(one.is_relative_to(other) for one, other in itertools.permutations(places)):
+        raise CannotContinue(f"Data and keys must lie apart: with --keys-to name a place not in {to} nor around it.")
     with MongoClient[dict[str, Any]](mongo, tz_aware=True) as client:
         now = client.admin.command("hello")["localTime"]
         backup = f"{now:%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
@@ -58,7 +60,7 @@ def take(
         databases = {name: f"{prefix}{name}" for name in services if f"{prefix}{name}" in present}
         if not databases:
             raise CannotContinue(f"No database of Manyi begins with {prefix}: there is nothing to back up.")
-        older = [one.parent for one in keys_to.glob("*/manifest.json")]
+        older = copies_of_keys(keys_to, installation_key)
         data = _save(client, backup, "data", databases, to, installation_key)
         keys = _save(client, backup, "keys", {KEYS: f"{prefix}{KEYS}"}, keys_to, installation_key)
     for folder in older:

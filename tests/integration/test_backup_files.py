@@ -161,8 +161,9 @@ async def test_what_is_foreign_or_in_the_way_is_refused(ledger: Ledger, vault: V
         await asyncio.to_thread(
             putting_back.put_keys_back, vault.mongo, vault.prefix, vault.key, vault.keys / backup.name
         )
-    with pytest.raises(CannotContinue, match="must not lie together"):
-        taking.take(vault.mongo, vault.prefix, vault.key, vault.folder, vault.folder, [SERVICE])
+    for place in (vault.folder, vault.folder / "keys", vault.folder.parent):
+        with pytest.raises(CannotContinue, match="must lie apart"):
+            taking.take(vault.mongo, vault.prefix, vault.key, vault.folder, place, [SERVICE])
 
 
 async def test_a_half_restored_database_is_not_served_from_and_can_be_restored_again(
