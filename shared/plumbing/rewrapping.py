@@ -1,7 +1,7 @@
 """Another master key: what the master key itself closed in a service's database is closed anew.
 
-That is what belongs to nobody (yet): letters, early records, uploads, verdicts, certificates. Keys of
-persons are the keyring's affair, and what those closed stays as it is.
+That is what belongs to nobody (yet): letters, early records, uploads, verdicts on them, answers about
+nobody, parked events. Keys of persons are the keyring's affair, and what those closed stays as it is.
 """
 
 from collections.abc import Callable
@@ -34,7 +34,7 @@ CLOSED = (
     Closed(".parked", "key", lambda one: str(one["place"])),
     Closed(".parked", "payload", lambda one: str(one["place"])),
 )
-"""All of it; `tests/integration/test_rotation.py` finds what is missing here."""
+"""All of it; `tests/component/test_customer_at_rest.py` finds what is missing here."""
 
 
 async def reseal(database: Database, seal: Seal) -> int:

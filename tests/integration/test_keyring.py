@@ -5,14 +5,29 @@ from dataclasses import replace
 from datetime import datetime
 
 import pytest
+from aiokafka import TopicPartition
 
 from shared.contracts.decision import Refusal
 from shared.plumbing.database import Session
 from shared.plumbing.hiding import open_documents
 from shared.plumbing.journal import Draft, Ledger
+from shared.plumbing.rewrapping import reseal
 from shared.plumbing.sealing import Seal, Unsealable
+from shared.plumbing.store import Kept, Move, Parked, Writes
+from shared.plumbing.store_mongo import MongoStore
 from tests.support import ledgers
-from tests.support.ledgers import MASTER, Account, booking, cancelling, carried_out, decided, keyring, opening, stored
+from tests.support.ledgers import (
+    MASTER,
+    NOON,
+    Account,
+    booking,
+    cancelling,
+    carried_out,
+    decided,
+    keyring,
+    opening,
+    stored,
+)
 from tests.support.stack import Namespace, RealStack
 
 pytestmark = pytest.mark.stack
@@ -125,6 +140,23 @@ async def test_a_rotation_wraps_every_key_anew_and_the_old_master_opens_none(
     before = Ledger(ledger.client, ledger.database, keyring(ledger.client, namespace, MASTER), ledger.clock, "bank")
     with pytest.raises(Unsealable):
         await owner(before, "a3")
+
+
+async def test_after_a_rotation_a_parked_event_opens_with_the_new_key_alone(ledger: Ledger) -> None:
+    def store(*masters: bytes) -> MongoStore:
+        return MongoStore(ledger.client, ledger.database, Seal(*masters), name="numbers", owner="test")
+
+    topic, before = TopicPartition("cases", 3), store(MASTER)
+    parked = Parked("cases", "k", 2, "e2", Kept("cases", 3, 0, b"key", b"event"), NOON)
+    await before.prepare(["cases"])
+    cursor = (await before.claim([topic]))[topic]
+    await before.commit({topic: Move(cursor, 1, NOON)}, Writes(park=[parked]))
+    await before.close()
+    assert await reseal(ledger.database, Seal(NEW, MASTER)) == 2
+    assert await reseal(ledger.database, Seal(NEW, MASTER)) == 0
+    assert await store(NEW).parked({"cases": ["k"]}) == {("cases", "k", 2): parked}
+    with pytest.raises(Unsealable):
+        await store(MASTER).parked({"cases": ["k"]})
 
 
 async def test_what_belongs_to_nobody_is_closed_with_the_service_key(ledger: Ledger) -> None:
