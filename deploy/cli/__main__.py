@@ -18,8 +18,8 @@ EXAMPLES = """\
 [bold]Examples[/bold]
   [cyan]manyi demo[/cyan]                            watch it count other companies' data
   [cyan]manyi up[/cyan]                              run it; Ctrl-C stops everything
-  [cyan]manyi import telco --wait --check[/cyan]     feed a tape, compare its figures
-  [cyan]manyi metrics csat --by region[/cyan]        ask for a number
+  [cyan]manyi import online-retail --check[/cyan]    feed a tape, compare its figures
+  [cyan]manyi metrics purchases --by region[/cyan]   ask for a number
   [cyan]manyi test[/cyan]                            the whole suite, on the real things"""
 
 COMMANDS = {

@@ -27,7 +27,7 @@ DataOption = Annotated[
 @keys.command()
 def rotate(data: DataOption = None) -> None:
     """Make a new master key, give it to the running services, and wrap every person's key with it."""
-    path, mongo = place(data)
+    path, mongo = place(data, to_write=True)
     held = json.loads(path.read_text())
     new = secrets.token_hex(32)
     others = held.get("other_master_keys", [])
@@ -53,7 +53,7 @@ def rewrap(data: DataOption = None) -> None:
 @keys.command()
 def retire(data: DataOption = None) -> None:
     """Give the former master keys up, once nothing is wrapped with them any more."""
-    path, mongo = place(data)
+    path, mongo = place(data, to_write=True)
     held = json.loads(path.read_text())
     if any(_rewrap(path, mongo)):
         raise CannotContinue(
@@ -64,16 +64,19 @@ def retire(data: DataOption = None) -> None:
     err.print(f"{len(held.get('other_master_keys', []))} former master keys open nothing, and are gone from {path}.")
 
 
-def place(data: Path | None) -> tuple[Path, str]:
-    """The key file and the database, as named in the environment or as the running system has them."""
+def place(data: Path | None, *, to_write: bool = False) -> tuple[Path, str]:
+    """The key file and the database, as named in the environment or as the running system has them.
+
+    Raises CannotContinue without a system, or when the file cannot be read, or written where it is going to be.
+    """
     file, mongo = os.environ.get("MANYI_KEYS_FILE"), os.environ.get("MANYI_MONGO")
     if data is None and file and mongo:
         path = Path(file)
     else:
         system = running_system(data)
         path, mongo = Path(system.data) / KEYS_NAME, system.mongo
-    if not os.access(path, os.R_OK | os.W_OK):
-        raise CannotContinue(f"{path} must be a key file that can be read and written.")
+    if not os.access(path, os.R_OK | (os.W_OK if to_write else 0)):
+        raise CannotContinue(f"{path} must be a key file that can be read{' and written' if to_write else ''}.")
     return path, mongo
 
 

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from deploy.cli.up import DataOption
-from deploy.local.places import DEFAULT_DATA
+from deploy.local.state import data_of
 from deploy.local.trouble import CannotContinue
 
 LOOK_AGAIN = 0.3
@@ -21,7 +21,7 @@ def logs(
     data: DataOption = None,
 ) -> None:
     """Show the end of the logs, of one process or of all."""
-    files = log_files(log_folder(data), name)
+    files = log_files(data_of(data) / "logs", name)
     positions = {}
     for file in files:
         with file.open(errors="replace") as log:
@@ -39,16 +39,6 @@ def logs(
             time.sleep(LOOK_AGAIN)
     except KeyboardInterrupt:
         return
-
-
-def log_folder(data: Path | None) -> Path:
-    """The logs of the running system; of one that has ended, in the directory named or the default one."""
-    from deploy.local.state import running_system
-
-    try:
-        return Path(running_system(data).data) / "logs"
-    except CannotContinue:
-        return (data or DEFAULT_DATA).resolve() / "logs"
 
 
 def log_files(folder: Path, name: str | None) -> list[Path]:

@@ -20,8 +20,8 @@ def metrics(
     metric: Annotated[
         str | None, typer.Argument(help="csat, nps, logo_churn …; the list of all when left out.")
     ] = None,
-    since: Annotated[str | None, typer.Option("--from", help="First day (or instant) of the period.")] = None,
-    until: Annotated[str | None, typer.Option("--to", help="End of the period, itself not included.")] = None,
+    since: Annotated[str | None, typer.Option("--from", help="First day of the period.")] = None,
+    until: Annotated[str | None, typer.Option("--to", help="The day after its last.")] = None,
     as_of: Annotated[str | None, typer.Option("--as-of", help="As it was known at the end of this day.")] = None,
     definition: Annotated[
         str | None, typer.Option("--definition", help="By this definition instead of the one in force.")

@@ -70,7 +70,7 @@ def _lines(arguments: list[str], environment: dict[str, str]) -> Iterator[dict[s
 
 def _environment(data: Any) -> dict[str, str]:
     """Where everything is: what the environment says in a container, else of the system that runs here."""
-    if all(os.environ.get(name) for name in ADDRESSES):
+    if data is None and all(os.environ.get(name) for name in ADDRESSES):
         return {}
     from pathlib import Path
 

@@ -11,7 +11,10 @@ from deploy.local.trouble import CannotContinue
 
 
 def serve(name: Annotated[str, typer.Argument(help="customer, survey, feedback or reporting.")]) -> None:
-    """Run one service alone, with addresses from the environment."""
+    """Run one service alone, with addresses from the environment.
+
+    MANYI_KAFKA, MANYI_MONGO and MANYI_KEYS_FILE must be there; docs/configuration.md lists the rest.
+    """
     from deploy.local.places import ROOT
     from deploy.local.ports import LOOPBACK, refuse_taken_port
     from deploy.local.system import PREFERRED_PORTS, require_service
@@ -31,7 +34,10 @@ def serve(name: Annotated[str, typer.Argument(help="customer, survey, feedback o
 
 
 def topics() -> None:
-    """Create the topics that are missing on MANYI_KAFKA."""
+    """Create the topics that are missing on MANYI_KAFKA.
+
+    Of events and intake there are MANYI_PARTITIONS partitions each, 12 if it is not set.
+    """
     import asyncio
 
     from deploy.local.topics import create_topics, plan_from_environment

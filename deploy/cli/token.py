@@ -23,11 +23,11 @@ def token(
 ) -> None:
     """Print a development token."""
     from deploy.local.issuer import sign
-    from deploy.local.places import DEFAULT_DATA
+    from deploy.local.state import data_of
     from shared.policy.shelf import read_roles
 
     known = {name for version in read_roles().versions for name in version.roles}
     if unknown := sorted(set(role) - known):
         raise CannotContinue(f"There is no role {', '.join(unknown)}: choose among {', '.join(sorted(known))}.")
-    signed = sign(data or DEFAULT_DATA, subject, role, hours, team, topic)
+    signed = sign(data_of(data), subject, role, hours, team, topic)
     out.print(signed, soft_wrap=True, markup=False, highlight=False)

@@ -120,6 +120,16 @@ def running_system(data_dir: Path | None) -> SystemState:
     raise CannotContinue(NOT_RUNNING)
 
 
+def data_of(data_dir: Path | None) -> Path:
+    """The directory named, else that of the running system, else the default one."""
+    if data_dir is not None:
+        return data_dir.resolve()
+    try:
+        return Path(running_system(None).data)
+    except CannotContinue:
+        return DEFAULT_DATA
+
+
 def refuse_without_data(data_dir: Path) -> None:
     """Raise CannotContinue when no system ever ran on the directory: a mistyped one must not become an empty system."""
     if not (data_dir / KEYS_NAME).exists():

@@ -209,3 +209,10 @@ def test_live_numbers_show_a_dash_while_there_are_none() -> None:
         ["incident-log", "sla_kept", "40.4151", "9,202"],
         ["online-retail", "purchases", "–", "–"],
     ]
+
+
+def test_a_rebuild_is_of_the_system_that_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("MANYI_KAFKA", "MANYI_MONGO", "MANYI_KEYS_FILE"):
+        monkeypatch.setenv(name, "elsewhere")
+    answer = CliRunner().invoke(door("rebuild"), ["rebuild", "reporting", "--data", str(tmp_path)])
+    assert "Nothing is running here" in str(answer.exception)

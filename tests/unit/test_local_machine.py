@@ -120,3 +120,18 @@ def test_state_is_read_as_it_was_written(tmp_path: Path) -> None:
 def test_nothing_running_says_what_to_do(tmp_path: Path) -> None:
     with pytest.raises(CannotContinue, match="start it with `manyi up`"):
         state.running_system(tmp_path)
+
+
+def test_the_data_is_that_of_the_running_system_unless_it_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    usual, elsewhere = tmp_path / "usual", tmp_path / "elsewhere"
+    monkeypatch.setattr(state, "DEFAULT_DATA", usual)
+    monkeypatch.setattr(state, "LAST_DATA", tmp_path / "last-data")
+    state.remember(elsewhere)
+    assert state.data_of(None) == usual
+    with state.exclusive(elsewhere):
+        state.SystemState(os.getpid(), str(elsewhere), "k:1", "m:2").write()
+        assert state.data_of(None) == elsewhere
+        assert state.data_of(tmp_path) == tmp_path
+    assert state.data_of(None) == usual
