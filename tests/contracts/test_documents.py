@@ -20,6 +20,7 @@ from shared.plumbing.settings import Settings
 
 SCHEMA = json.loads((Path(__file__).parent / "asyncapi" / "3.0.0.json").read_text())
 INTAKE = {"customer": CUSTOMER_INTAKE, "survey": SURVEY_INTAKE, "feedback": FEEDBACK_INTAKE, "reporting": ()}
+VALIDATOR = jsonschema.Draft202012Validator
 NO_PROBLEMS = {"/livez", "/readyz", "/v1/health", "/asyncapi.json"}
 
 
@@ -110,6 +111,18 @@ async def test_every_route_is_described_with_its_problems(name: str, tmp_path: P
             for status, answer in refused.items():
                 assert set(answer["content"]) == {"application/problem+json"}, f"{path} {status}"
                 assert answer["content"]["application/problem+json"]["schema"]["title"] == "ProblemDocument"
+
+
+async def test_examples_are_what_their_schema_allows(name: str, tmp_path: Path) -> None:
+    told = await document(name, tmp_path, "/openapi.json")
+    shown = [
+        (f"{title}.{field}", example, {**schema, "components": told["components"]})
+        for title, whole in told["components"]["schemas"].items()
+        for field, schema in whole.get("properties", {}).items()
+        for example in schema.get("examples", [])
+    ]
+    wrong = {place: example for place, example, schema in shown if not VALIDATOR(schema).is_valid(example)}
+    assert wrong == {}
 
 
 async def test_ids_of_operations_and_schemas_are_the_same_in_every_start(name: str, tmp_path: Path) -> None:
