@@ -9,11 +9,11 @@ import sys
 from collections.abc import AsyncIterator, Callable
 
 import uvicorn
-from fastapi import Depends, FastAPI
+from fastapi import FastAPI
 from fastapi_offline import FastAPIOffline
 
 from shared.plumbing import operations
-from shared.plumbing.access.doors import Withholding, gate
+from shared.plumbing.access.doors import Withholding, guarded
 from shared.plumbing.access.guard import guard_for
 from shared.plumbing.app import Service
 from shared.plumbing.audit import routes as audit_routes
@@ -58,11 +58,12 @@ def application(service: Service) -> FastAPI:
     app.add_middleware(StrictBodies, max_bytes=service.settings.max_body_bytes, larger=larger)
     app.add_middleware(Withholding)
     app.add_middleware(Correlated)
-    guarded = [Depends(gate)]
-    app.include_router(operations.routes(running), dependencies=guarded)
     audited = [] if service.audit is None else [audit_routes.routes(service.database)]
-    for router in (*service.routers, *audited):
-        app.include_router(router, responses=PROBLEM_RESPONSES, dependencies=guarded)
+    own = [guarded(route) for router in (*service.routers, *audited) for route in router.routes]
+    for route in own:
+        route.responses = PROBLEM_RESPONSES | route.responses
+    # One list instead of a router for each: a path is looked for in it once, and what is asked most stands first.
+    app.router.routes[:0] = [*own, *(guarded(route) for route in operations.routes(running).routes)]
     return app
 
 

@@ -119,8 +119,8 @@ class Speaking:
             database=self.database,
             description=description,
             routers=[
-                *intake,
                 *routers,
+                *intake,
                 dead_letter_routes.routes(letters),
                 grant_routes.routes(self.grants, self.audit),
             ],

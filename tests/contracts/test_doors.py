@@ -3,9 +3,9 @@ closed."""
 
 import importlib
 import json
-from collections.abc import AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import httpx
 import pytest
@@ -34,13 +34,6 @@ def settings(folder: Path, **more: str) -> Settings:
     return Settings(keys_file=keys, **more)  # type: ignore[arg-type]
 
 
-def walk(routes: Iterable[Any]) -> Iterator[Any]:
-    """Every route, those of included routers too."""
-    for route in routes:
-        included = getattr(route, "original_router", None)
-        yield from [route] if included is None else walk(included.routes)
-
-
 @pytest.mark.parametrize("name", SPEAKERS)
 async def test_every_route_declares_an_action_of_the_roles_table(name: str, tmp_path: Path) -> None:
     service = importlib.import_module(f"services.{name}.main").build(settings(tmp_path))
@@ -48,7 +41,7 @@ async def test_every_route_declares_an_action_of_the_roles_table(name: str, tmp_
         app = application(service)
         actions = {action: one.kind for version in read_roles().versions for action, one in version.actions.items()}
         walked = 0
-        for route in walk(app.routes):
+        for route in app.routes:
             if getattr(route, "path", "") in WITHOUT_DATA:
                 continue
             assert isinstance(route, APIRoute), route
@@ -68,6 +61,25 @@ async def test_every_route_declares_an_action_of_the_roles_table(name: str, tmp_
         await service.client.close()
 
 
+@pytest.mark.parametrize("name", SPEAKERS)
+async def test_no_route_reads_a_request_before_it_knows_who_asks(name: str, tmp_path: Path) -> None:
+    issuer = Issuer(tmp_path)
+    service = importlib.import_module(f"services.{name}.main").build(settings(tmp_path, **issuer.settings()))
+    try:
+        app = application(service)
+        answers: dict[str, int] = {}
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://here") as asking:
+            for route in app.routes:
+                if isinstance(route, APIRoute) and route.path not in OPEN | WITHOUT_DATA:
+                    for method in route.methods or ():
+                        answer = await asking.request(method, route.path, content=b"?", params={"limit": "many"})
+                        answers[f"{method} {route.path}"] = answer.status_code
+        assert len(answers) >= 4
+        assert {where: status for where, status in answers.items() if status != 401} == {}
+    finally:
+        await service.client.close()
+
+
 @pytest.mark.policy("S0-37")
 @pytest.mark.parametrize(("name", "about", "least"), [("customer", "{customer_id}", 20), ("feedback", "{case_id}", 2)])
 async def test_every_reading_about_one_customer_or_case_is_logged(
@@ -76,7 +88,7 @@ async def test_every_reading_about_one_customer_or_case_is_logged(
     service = importlib.import_module(f"services.{name}.main").build(settings(tmp_path))
     try:
         logged = {action for version in read_roles().versions for action, one in version.actions.items() if one.logged}
-        walked = [one for one in walk(application(service).routes) if about in getattr(one, "path", "")]
+        walked = [one for one in application(service).routes if isinstance(one, APIRoute) and about in one.path]
         reading = {one.path: declared(one) for one in walked if one.methods == {"GET"}}
         assert len(reading) >= least
         assert [path for path, door in reading.items() if door is None or door.action not in logged] == []
@@ -100,6 +112,10 @@ async def client(tmp_path: Path) -> AsyncIterator[tuple[httpx.AsyncClient, Issue
     @router.get("/unasked", dependencies=[allowed("customer.read", rows=True)])
     async def unasked() -> str:
         return "a row nobody asked about"
+
+    @router.post("/unread", dependencies=[allowed("customer.create")])
+    async def unread(body: dict[str, int], limit: int) -> str:
+        return "written"
 
     @router.get("/row")
     async def row(permit: Annotated[Permit, allowed("customer.read", rows=True)]) -> str:
@@ -150,6 +166,21 @@ async def test_a_route_that_does_not_look_at_rows_serves_only_who_sees_all_of_th
 
 async def test_a_route_that_forgets_to_ask_about_its_rows_shows_nothing(client: Client) -> None:
     assert await status(client, "/unasked", "director") == 403
+
+
+async def test_who_may_not_do_it_is_not_told_what_a_request_would_have_to_say(client: Client) -> None:
+    asking, issuer = client
+    for role, expected in (("analyst", 403), ("director", 422)):
+        assert (await asking.post("/unread", json=[], headers=issuer.bearer("u-1", role))).status_code == expected
+
+
+async def test_a_route_that_can_declare_nothing_is_not_served(tmp_path: Path) -> None:
+    mongo: AsyncMongoClient[dict[str, object]] = AsyncMongoClient(connect=False)
+    inner, outer = APIRouter(), APIRouter()
+    outer.include_router(inner)
+    with pytest.raises(TypeError, match="give each router"):
+        application(Service("customer", settings(tmp_path), mongo, mongo["x"], routers=[outer]))
+    await mongo.close()
 
 
 async def test_a_denial_names_the_permission_and_what_to_do(client: Client) -> None:

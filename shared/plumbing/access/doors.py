@@ -1,7 +1,8 @@
 """The one declarative thing a route says about permission: `dependencies=[allowed("customer.create")]` (S0-37, S2-21).
 
-The gate stands before every route of an application: it learns who asks and looks for the route's declaration. A route
-without one is closed to everybody but the local caller of a process without authentication.
+A gate stands before every route of an application, and so before all its dependencies: it learns who asks and looks at
+what the route declares. A route without a declaration is closed to everybody but the local caller of a process without
+authentication.
 """
 
 from typing import Any, Literal
@@ -12,6 +13,7 @@ from fastapi.routing import APIRoute
 from fastapi.security import HTTPBearer
 from fastapi.security.base import SecurityBase
 from pymongo.errors import PyMongoError
+from starlette.routing import BaseRoute
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from shared.plumbing.access.guard import Guard
@@ -67,9 +69,22 @@ def declared(route: Any) -> Door | OpenDoor | None:
     return next((call for call in found if isinstance(call, Door | OpenDoor)), None)
 
 
-async def gate(request: Request) -> None:
-    """Before every route. Raises Unauthenticated, Forbidden, and Problem 503 while nobody can be identified."""
-    door = declared(request.scope["route"])
+def guarded(route: BaseRoute) -> APIRoute:
+    """The route with a gate before it, which answers Unauthenticated, Forbidden, and Problem 503 while nobody can be
+    identified. Raises TypeError for a route that could declare nothing."""
+    if not isinstance(route, APIRoute):
+        raise TypeError(f"{route!r} can declare no permission: give each router of a service to the service itself")
+    door, behind = declared(route), route.app
+
+    async def gate(scope: Scope, receive: Receive, send: Send) -> None:
+        await _let_in(Request(scope), door)
+        await behind(scope, receive, send)
+
+    route.app = gate
+    return route
+
+
+async def _let_in(request: Request, door: Door | OpenDoor | None) -> None:
     request.state.permit = None
     if isinstance(door, OpenDoor):
         return
