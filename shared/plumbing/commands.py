@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any, TypeVar
 
+import orjson
 from fastapi import Header, Request
 from fastapi.responses import JSONResponse
 from pymongo import InsertOne
@@ -42,6 +43,13 @@ class Asked:
         return Cause(self.actor, self.correlation, None, self.traceparent, right)
 
 
+class Answer(JSONResponse):
+    """What is answered, written as what is recorded is."""
+
+    def render(self, content: Any) -> bytes:
+        return orjson.dumps(content)
+
+
 async def asked(
     request: Request,
     idempotency_key: Annotated[
@@ -54,7 +62,7 @@ async def asked(
     body = await request.body()
     if request.scope["route"].body_field is None and body.strip() not in (b"", b"{}"):
         raise Problem(400, "no-body-expected", "No body expected", "This command takes no body: send it without one.")
-    place = f"{request.method} {request.url.path}\n".encode()
+    place = f"{request.method} {request.scope['path']}\n".encode()
     # One caller's key must not open the answer that another one got.
     own = idempotency_key is None or who.unrestricted
     key = idempotency_key if own else f"{who.actor}\x1f{idempotency_key}"
@@ -110,7 +118,7 @@ async def carry_out(
             person = None if any(one is task for one in draft.forgotten) else decided.key
             draft.hide(document, body, f"answers/{request.key}", person)
             draft.write("answers", InsertOne(document))
-        return JSONResponse(body, status)
+        return Answer(body, status)
 
     def again(kept: Document, body: Mapping[str, Any]) -> JSONResponse:
         if kept["fingerprint"] != request.fingerprint:
@@ -122,7 +130,7 @@ async def carry_out(
             )
         if permit is not None:
             permit.decided = True  # when it was first answered, and it is this caller's own
-        return JSONResponse(body, kept["status"], headers={"Idempotency-Replayed": "true"})
+        return Answer(body, kept["status"], headers={"Idempotency-Replayed": "true"})
 
     if ledger.groups is None:
         ledger.groups = Groups(ledger)

@@ -144,14 +144,14 @@ class StrictBodies:
         if scope["type"] != "http" or scope["method"] in ("GET", "HEAD", "OPTIONS"):
             await self._app(scope, receive, send)
             return
-        headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
+        headers = dict(scope["headers"])
         most = self._larger.get(scope["path"], self._max_bytes)
         body = await self._read(receive, headers, most)
         if body is None:
             detail = f"A request body may have at most {most} bytes."
             await answer(Problem(413, "body-too-large", "Body too large", detail))(scope, receive, send)
             return
-        if body and headers.get("content-type", "").split(";")[0].strip().lower().endswith("json"):
+        if body and headers.get(b"content-type", b"").split(b";")[0].strip().lower().endswith(b"json"):
             try:
                 parse_json(body)
             except Malformed as error:
@@ -168,8 +168,8 @@ class StrictBodies:
 
         await self._app(scope, replay, send)
 
-    async def _read(self, receive: Receive, headers: Mapping[str, str], most: int) -> bytes | None:
-        length = headers.get("content-length", "")
+    async def _read(self, receive: Receive, headers: Mapping[bytes, bytes], most: int) -> bytes | None:
+        length = headers.get(b"content-length", b"")
         if length.isdigit() and int(length) > most:
             return None
         body = bytearray()

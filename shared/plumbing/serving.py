@@ -49,6 +49,7 @@ def application(service: Service) -> FastAPI:
         version=VERSION,
         description=service.description,
         lifespan=lifespan,
+        telemetry={"tracing": False, "metrics": False, "logs": False},  # nobody listens: /metrics and the log do it
     )
     app.state.guard = guard_for(service.name, service.settings, service.grants, service.audit, service.standing_in)
     app.state.stopping = lambda: False

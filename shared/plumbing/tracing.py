@@ -5,7 +5,6 @@ import time
 import uuid
 
 import structlog
-from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from shared.plumbing.telemetry import logger
@@ -35,14 +34,15 @@ class Correlated:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        correlation = sane_correlation(Headers(scope=scope).get("x-correlation-id")) or uuid.uuid4().hex
+        offered = dict(scope["headers"]).get(b"x-correlation-id", b"").decode("latin-1")
+        correlation = sane_correlation(offered) or uuid.uuid4().hex
         scope.setdefault("state", {})["correlation"] = correlation
         structlog.contextvars.bind_contextvars(correlation=correlation)
         started = time.monotonic()
 
         async def answer(message: Message) -> None:
             if message["type"] == "http.response.start":
-                MutableHeaders(scope=message)["x-correlation-id"] = correlation
+                message["headers"] = [*message.get("headers", ()), (b"x-correlation-id", correlation.encode())]
                 took = round((time.monotonic() - started) * 1000, 1)
                 log.debug("answered", method=scope["method"], path=scope["path"], status=message["status"], ms=took)
             await send(message)

@@ -9,7 +9,7 @@ import pytest
 from fastapi.responses import JSONResponse
 
 from shared.contracts.decision import Refusal
-from shared.plumbing.commands import Asked, carry_out, prepare_commands
+from shared.plumbing.commands import Answer, Asked, carry_out, prepare_commands
 from shared.plumbing.journal import Draft, Ledger, Loaded, OutcomeUnknown
 from tests.support import ledgers
 from tests.support.ledgers import Account, booking, stored
@@ -81,7 +81,7 @@ async def test_one_that_fails_takes_no_other_with_it(ledger: Ledger) -> None:
         carry_out(ledger, booking("a", "e4", 11), request("k4"), told),
         return_exceptions=True,
     )
-    assert [type(outcome) for outcome in outcomes] == [JSONResponse, Refusal, RuntimeError, JSONResponse]
+    assert [type(outcome) for outcome in outcomes] == [Answer, Refusal, RuntimeError, Answer]
     account = await stored(ledger, "a")
     assert account is not None
     assert {name: entry.amount for name, entry in account.entries.items()} == {"e1": 5, "e4": 11}
@@ -99,7 +99,7 @@ async def test_what_belongs_together_is_recorded_as_a_whole_or_not_at_all(
         carry_out(ledger, booking("a", "e5", 13), request("k3"), told),
         return_exceptions=True,
     )
-    assert [type(outcome) for outcome in outcomes] == [Refusal, JSONResponse, JSONResponse]
+    assert [type(outcome) for outcome in outcomes] == [Refusal, Answer, Answer]
     accounts = [await stored(ledger, name) for name in ("a", "b")]
     assert [account and account.total for account in accounts] == [20, 11]
     assert await ledger.database["answers"].distinct("_id") == ["k2", "k3"]

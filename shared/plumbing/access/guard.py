@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import datetime
+from functools import lru_cache
 
 import yaml
 
@@ -26,6 +27,7 @@ LOCAL = Caller("local", unrestricted=True)
 """Everybody who reaches a process without authentication; such a one listens on the loopback interface (app.py)."""
 StandingIn = Callable[[str, datetime], Awaitable[tuple[Substitution, ...]]]
 """Whose roles somebody takes over at an instant."""
+DAYS_REMEMBERED = 2
 log = logger("access")
 
 
@@ -53,7 +55,7 @@ class Guard:
         standing_in: StandingIn | None = None,
     ):
         self._service = service
-        self._roles = roles
+        self._in_force = lru_cache(DAYS_REMEMBERED)(roles.in_force)
         self._organisation = organisation
         self._tokens = tokens
         self._clock = clock
@@ -82,7 +84,7 @@ class Guard:
     async def permit(self, who: Caller, action: str, topic: str, correlation: str) -> Permit:
         """What this caller may do with this action now."""
         now = self._clock.now()
-        table = self._roles.in_force(now.date())
+        table = self._in_force(now.date())
         declared = table.actions.get(action)
         if self._standing_in is not None and declared is not None and declared.kind == "approve":
             who = replace(who, standing_in=await self._standing_in(who.subject, now))
