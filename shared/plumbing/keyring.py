@@ -10,6 +10,7 @@ import time
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from datetime import datetime
+from typing import NamedTuple
 
 from pymongo import UpdateOne
 
@@ -28,6 +29,14 @@ DESTROYED = "destroyed"
 """Whose keys were destroyed and when, for good: what an older backup brings back is erased again by it."""
 
 
+class _Remembered(NamedTuple):
+    """A key as it was last read: until when it counts unasked, as it is kept, and unwrapped."""
+
+    until: float
+    wrapped: bytes
+    key: Seal
+
+
 class Keyring:
     """The keys of all persons of an installation, as one process sees them; `seal` is the service's own key."""
 
@@ -36,7 +45,7 @@ class Keyring:
         self.blind = blind
         self._keys = database[COLLECTION]
         self._destroyed = database[DESTROYED]
-        self._cache: OrderedDict[str, tuple[float, Seal]] = OrderedDict()
+        self._cache: OrderedDict[str, _Remembered] = OrderedDict()
         self._era = 0
 
     async def prepare(self) -> None:
@@ -131,22 +140,27 @@ class Keyring:
     async def _fetch(self, persons: Iterable[str]) -> dict[str, Seal]:
         found: dict[str, Seal] = {}
         era = self._era
-        async for document in self._keys.find({"_id": {"$in": list(persons)}}, {"wrapped": 1}):
-            person = document["_id"]
-            found[person] = Seal(self.seal.open_bytes(document["wrapped"], f"keys/{person}"))
+        for document in await self._keys.find({"_id": {"$in": list(persons)}}, {"wrapped": 1}).to_list():
+            person, wrapped = document["_id"], document["wrapped"]
+            known = self._cache.get(person)
+            if known is not None and known.wrapped == wrapped:
+                key = known.key
+            else:
+                key = Seal(self.seal.open_bytes(wrapped, f"keys/{person}"))
+            found[person] = key
             if era == self._era:
-                self._remember(person, found[person])
+                self._remember(person, wrapped, key)
         return found
 
     def _remembered(self, person: str) -> Seal | None:
         entry = self._cache.get(person)
-        if entry is None or entry[0] < time.monotonic():
+        if entry is None or entry.until < time.monotonic():
             return None
         self._cache.move_to_end(person)
-        return entry[1]
+        return entry.key
 
-    def _remember(self, person: str, key: Seal) -> None:
-        self._cache[person] = (time.monotonic() + CACHED_S, key)
+    def _remember(self, person: str, wrapped: bytes, key: Seal) -> None:
+        self._cache[person] = _Remembered(time.monotonic() + CACHED_S, wrapped, key)
         self._cache.move_to_end(person)
         if len(self._cache) > CACHED:
             self._cache.popitem(last=False)

@@ -32,7 +32,7 @@ class Seal:
     def replace(self, key: bytes, *previous: bytes) -> None:
         """Close with this key from now on."""
         self._ciphers = {mark_of(one): AESGCM(one) for one in (key, *previous)}
-        self.mark = mark_of(key)
+        self.mark = next(iter(self._ciphers))
 
     def close(self, content: Mapping[str, Any] | bytes, place: str) -> bytes:
         plain = content if isinstance(content, bytes) else orjson.dumps(content)

@@ -107,6 +107,19 @@ async def test_who_is_known_anew_gets_another_key_and_the_old_words_stay_gone(le
     assert (found["e"].note, found["f"].note) == (None, "after")
 
 
+async def test_a_key_made_anew_elsewhere_takes_the_place_of_the_one_remembered(
+    ledger: Ledger, namespace: Namespace
+) -> None:
+    await carried_out(ledger, booking("a", "e", 5, "before"))
+    await carried_out(ledger, booking("a", "f", 6, "remembered"))
+    elsewhere = Ledger(ledger.client, ledger.database, keyring(ledger.client, namespace), ledger.clock, "bank")
+    await carried_out(elsewhere, replace(booking("a", "g", 7), forgets="a"))
+    await carried_out(elsewhere, booking("a", "h", 8, "anew"))
+    await carried_out(ledger, booking("a", "i", 9, "after"))
+    found = (await owner(elsewhere, "a")).entries
+    assert [found[name].note for name in "efghi"] == [None, None, None, "anew", "after"]
+
+
 async def test_what_was_refused_forgets_nobody(ledger: Ledger) -> None:
     await carried_out(ledger, opening("a", "one"))
     with pytest.raises(Refusal):
