@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
+from functools import lru_cache
 from typing import Any, cast, get_args
 
 from shared.contracts.decision import Refusal
@@ -17,6 +18,8 @@ DAY_END_KEY = "deadline.day_end"
 CALENDAR_KEY = "calendar.company"
 ESCALATE_KEY = "approval.escalate.every"
 _SPANS = frozenset(get_args(SpanUnit))
+REMEMBERED = 4_096
+"""Answers: a command asks for a dozen keys of one day, and nearly all commands of that day ask for the same."""
 
 
 class LimitUnset(Refusal):
@@ -62,6 +65,7 @@ class Policies:
         self.packs = tuple(packs)
         self._editions = [sorted(pack.editions(), key=lambda one: one.effective_from) for pack in packs]
         self._calendars: dict[str, Calendar] = {}
+        self._speaking = lru_cache(REMEMBERED)(self._find)
 
     def in_force(self, on: date) -> Iterator[Edition]:
         """Every document as it stands on a day, in the order in which the packs are asked."""
@@ -71,6 +75,9 @@ class Policies:
 
     def speaking(self, key: str, on: date) -> tuple[Setting, Edition] | None:
         """The setting in force and the edition it stands in, set or not; None when no pack speaks of the key."""
+        return self._speaking(key, on)
+
+    def _find(self, key: str, on: date) -> tuple[Setting, Edition] | None:
         return next(((one.settings[key], one) for one in self.in_force(on) if key in one.settings), None)
 
     def value(self, key: str, on: date) -> Decided:
