@@ -65,7 +65,7 @@ def understood(identity: Identity) -> list[Understood]:
 
     def received(heard: Heard) -> Task[Case]:
         data: intake.ComplaintReceived = heard.data
-        fields = data.model_dump(exclude={"case", "customer"})
+        fields = {name: value for name, value in data if name not in ("case", "customer")}
         return task(
             Opening(
                 case_id=identity.of("case", heard.source, data.case),
@@ -106,7 +106,7 @@ def routes(ledger: Ledger, identity: Identity, deadlines: Deadlines) -> APIRoute
             at=now,
             targets=deadlines.begun(now, body.priority),
             customer_id=body.customer_id or _customer(identity, OWN_SOURCE, body.customer),
-            **body.model_dump(exclude={"customer", "customer_id"}),
+            **{name: value for name, value in body if name not in ("customer", "customer_id")},
         )
         return await carry_out(ledger, task(opening), request, as_case)
 

@@ -148,7 +148,7 @@ def _opened(event: said.CaseOpened, private: Mapping[str, Any]) -> Case:
     fields = {name: private.get(name) for name in ("external_id", "timezone")}
     return Case.model_validate(
         {
-            **event.model_dump(),
+            **vars(event),
             **fields,
             "kind": KINDS[type(event)],
             "source": event.dims["source"],

@@ -1,16 +1,29 @@
 """Rules: opening a case, whoever asks for it."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
-
-from pydantic import BaseModel, ConfigDict
 
 from services.feedback.model.case import KINDS, Case, Kind
 from shared.contracts.decision import NotFound, Refusal, Said
 from shared.contracts.feedback import Target
 
 OPENINGS = {kind: event for event, kind in KINDS.items()}
+TOLD = (
+    "case_id",
+    "customer_id",
+    "channel",
+    "category",
+    "product",
+    "severity",
+    "priority",
+    "desk",
+    "source_response_id",
+    "loop_id",
+    "targets",
+)
+"""What the event says of a case as it comes in, field by field."""
 
 
 class CaseAlreadyOpened(Refusal):
@@ -21,10 +34,10 @@ class CaseUnknown(NotFound):
     SLUG = "case-unknown"
 
 
-class Opening(BaseModel):
+@dataclass(frozen=True, kw_only=True)
+class Opening:
     """A case as it comes in: who, about what, when, at which desk, and in which words."""
 
-    model_config = ConfigDict(frozen=True)
     case_id: str
     source: str
     external_id: str
@@ -39,32 +52,18 @@ class Opening(BaseModel):
     severity: str | None = None
     priority: str | None = None
     text: str | None = None
-    dims: Mapping[str, str] = {}
+    dims: Mapping[str, str] = field(default_factory=dict)
     source_response_id: str | None = None
     loop_id: str | None = None
     policy_version: str | None = None
-    targets: Mapping[str, Target] = {}
+    targets: Mapping[str, Target] = field(default_factory=dict)
 
 
 def open_case(state: Case | None, opening: Opening) -> list[Said]:
     """Open it at the time it was received, with its dimensions as they are then (S2-07, S1-13)."""
     if state is not None:
         raise CaseAlreadyOpened("this case is open already; add to it with its steps")
-    told = opening.model_dump(
-        include={
-            "case_id",
-            "customer_id",
-            "channel",
-            "category",
-            "product",
-            "severity",
-            "priority",
-            "desk",
-            "source_response_id",
-            "loop_id",
-            "targets",
-        }
-    )
+    told = {name: getattr(opening, name) for name in TOLD}
     event = OPENINGS[opening.kind](opened_at=opening.at, dims=_dims(opening), **told)
     private: dict[str, object] = {"external_id": opening.external_id}
     if opening.timezone is not None:

@@ -79,6 +79,10 @@ class CaseFile(Shown):
     deadlines: list[ShownDeadline] = []
 
 
+AS_STORED = tuple(name for name in CaseFile.model_fields if name in Case.model_fields and name != "cycles")
+"""What is shown as it stands in the state."""
+
+
 class CasePage(Shown):
     """A page of cases in the order of their ids; `next` is the `after` of the following page."""
 
@@ -120,7 +124,7 @@ def as_case(loaded: Loaded[Case]) -> dict[str, Any]:
         raise ValueError("a case that does not exist cannot be shown")
     shown = CaseFile.model_validate(
         {
-            **state.model_dump(exclude={"cycles", "words", "timers"}),
+            **{name: getattr(state, name) for name in AS_STORED},
             "version": loaded.version,
             "cycle": state.cycles[-1].number,
             "cycles": [_cycle(one.model_dump()) for one in state.cycles],
