@@ -6,6 +6,7 @@ import uuid
 from services.customer.assessing import ASSESSING_EVERY_S, Assessing
 from services.customer.commands import (
     announce_policies,
+    answer_claims,
     change_key_fields,
     clean_files,
     decide_request,
@@ -57,6 +58,7 @@ from services.customer.views import (
     cards,
     care,
     certificate,
+    claims,
     commitments,
     company_events,
     consents,
@@ -158,6 +160,8 @@ def build(settings: Settings) -> Service:
             grant_entitlements.routes(ledger, desk),
             entitlements.routes(ledger, desk),
             erase_person.routes(ledger),
+            answer_claims.routes(ledger, deadlines),
+            claims.routes(ledger),
             import_customers.routes(imports, desk),
             imports_view.routes(imports),
             clean_files.routes(ledger, desk, cleanings),
@@ -212,6 +216,7 @@ def build(settings: Settings) -> Service:
             imports.prepare,
             assessing.prepare,
             functools.partial(consents.prepare, ledger),
+            functools.partial(claims.prepare, ledger),
             cleanings.prepare,
             functools.partial(cadence.prepare, ledger),
             functools.partial(commitments.prepare, ledger),

@@ -7,6 +7,7 @@ from typing import ClassVar
 from pydantic import computed_field
 
 from services.customer.model.cared import CareDay, Commitment, Greeting, Invitation, Opportunity
+from services.customer.model.claims import Claim
 from services.customer.model.cleaning import Cleaning
 from services.customer.model.consents import Consent
 from services.customer.model.entitled import Entitlement
@@ -67,6 +68,7 @@ class Customer(State):
         "opportunities": ("opportunities", Opportunity),
         "consents": ("consents", Consent),
         "told_apart": ("told_apart", ToldApart),
+        "claims": ("rights_claims", Claim),
     }
 
     customer_id: str
@@ -138,6 +140,7 @@ class Customer(State):
     opportunities: dict[str, Opportunity] = {}
     consents: dict[str, Consent] = {}
     told_apart: dict[str, ToldApart] = {}
+    claims: dict[str, Claim] = {}
 
     @computed_field  # type: ignore[prop-decorator]
     @property

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from services.customer.model import cleaning, commitments, plans
+from services.customer.model import claims, cleaning, commitments, plans
 from services.customer.model.customer import Customer
-from services.customer.model.open_timers import CLEANING, COMMITMENT, MAINTENANCE
+from services.customer.model.open_timers import CLAIM, CLEANING, COMMITMENT, MAINTENANCE
 from shared.contracts.decision import Said, Scene
 from shared.contracts.feedback import Target
 from shared.policy.calendar.business import Calendar
@@ -21,6 +21,7 @@ TELLS: Mapping[str, Callable[[Customer, str, Timer, Stage, str | None], Said]] =
     COMMITMENT: commitments.fell_due,
     MAINTENANCE: plans.fell_due,
     CLEANING: cleaning.fell_due,
+    CLAIM: claims.fell_due,
 }
 """Kind of timer → what is said of it when it comes; a role is told of what is overdue, level by level."""
 
@@ -36,7 +37,7 @@ class Deadlines:
 
     def calendar(self, now: datetime) -> tuple[Calendar, DayEnd]:
         """The business calendar in force, and when a day ends."""
-        on = self._day(now)
+        on = self.day(now)
         return self.policies.calendar(on), self.policies.day_end(on)
 
     def due(self, start: datetime, last: Span | date) -> Due:
@@ -51,12 +52,12 @@ class Deadlines:
 
     def review(self, start: datetime) -> Target:
         """The next review of a relation (S3-05)."""
-        every, _ = self.policies.span("relation.review.every", self._day(start))
+        every, _ = self.policies.span("relation.review.every", self.day(start))
         return self.target(MAINTENANCE, start, self.due(start, every))
 
     def target(self, kind: str, start: datetime, due: Due) -> Target:
         """The deadline with its warning and the levels after it. Raises LimitUnset, CalendarYearUnknown."""
-        on = self._day(start)
+        on = self.day(start)
         calendar, day_end = self.calendar(start)
         warn, version = self.policies.span(f"{kind}.warn", on)
         every, _ = self.policies.span(f"{kind}.escalate.every", on)
@@ -83,14 +84,15 @@ class Deadlines:
         """Rule of the timekeeper: what has come of a file's deadlines. What was told is not told again."""
         if state is None:
             return []
-        on = self._day(scene.now)
+        on = self.day(scene.now)
         return [
             TELLS[timer.kind](state, name, timer, stage, _role(self.levels(timer.kind, on), stage))
             for name, timer in sorted(state.timers.items())
             for stage in due_stages(timer, scene.now)
         ]
 
-    def _day(self, now: datetime) -> date:
+    def day(self, now: datetime) -> date:
+        """The day of an instant, here."""
         return now.astimezone(self.zone).date()
 
 

@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from services.customer.model.cared import looked_after
+from services.customer.model.claims import claimed
 from services.customer.model.cleaning import cleaned
 from services.customer.model.consents import consented
 from services.customer.model.customer import DIMENSIONS, FOR_EVER, OPEN, PERSONAL, Customer
@@ -20,7 +21,7 @@ from services.customer.model.parts import (
 )
 from services.customer.model.spoken import joined, parted, spoken
 from services.customer.model.telling_apart import told_apart
-from shared.contracts import care, consent, duplicates, key_changes, merges, quality
+from shared.contracts import care, consent, duplicates, key_changes, merges, quality, rights
 from shared.contracts import customer as said
 from shared.contracts.entitlements import EntitlementEvent
 from shared.contracts.envelope import Event
@@ -98,6 +99,8 @@ def evolve(state: Customer | None, event: Event, private: Mapping[str, Any]) -> 
             return state.model_copy(update={"consents": consented(state, event, private)})
         case duplicates.LikenessEvent():
             return state.model_copy(update=told_apart(state, event, private))
+        case rights.RightEvent():
+            return state.model_copy(update=claimed(state, event, private))
         case quality.QualityEvent():
             return state.model_copy(update=cleaned(state, event, private))
         case _:

@@ -8,6 +8,7 @@ from shared.policy.timers import Timer
 COMMITMENT = "commitment"
 MAINTENANCE = "maintenance"
 CLEANING = "cleaning"
+CLAIM = "privacy.request"
 Timers = Mapping[str, Timer]
 """Id of what is due → its deadline."""
 

@@ -41,6 +41,7 @@ MASKS = {
     "because": masking.hidden,
     "words": masking.absent,
     "notes": masking.absent,
+    "answer": masking.hidden,
     "label": masking.hidden,
     "day": masking.absent,
     "nextOn": masking.absent,

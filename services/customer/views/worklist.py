@@ -37,19 +37,38 @@ class Item:
 
 
 async def worklist(
-    ledger: Ledger, permit: Permit, name: str, wanted: Mapping[str, Any], moment: str, after: str | None, limit: int
+    ledger: Ledger,
+    permit: Permit,
+    name: str,
+    wanted: Mapping[str, Any],
+    moment: str,
+    after: str | None,
+    limit: int,
+    *,
+    erased: bool = False,
 ) -> tuple[list[Item], str | None]:
-    """The parts `name` that match, the earliest `moment` first, and where the next page begins. Raises PageUnknown."""
-    found = await reachable(ledger, permit, name, {"$and": [wanted, beyond(after, moment)]}, moment, limit + 1)
+    """The parts `name` that match, the earliest `moment` first, and where the next page begins. Raises PageUnknown.
+
+    `erased`: those of customers who were erased too, for they wait for an answer all the same.
+    """
+    where = {"$and": [wanted, beyond(after, moment)]}
+    found = await reachable(ledger, permit, name, where, moment, limit + 1, erased=erased)
     page = found[:limit]
     last = page[-1] if len(found) > limit else None
     return page, None if last is None else next_page(getattr(last.part, moment), last.part_id)
 
 
 async def reachable(
-    ledger: Ledger, permit: Permit, name: str, wanted: Mapping[str, Any], order: str, limit: int
+    ledger: Ledger,
+    permit: Permit,
+    name: str,
+    wanted: Mapping[str, Any],
+    order: str,
+    limit: int,
+    *,
+    erased: bool = False,
 ) -> list[Item]:
-    """The first parts `name` that match and lie within the caller's reach; none of a customer who was erased."""
+    """The first parts `name` that match and lie within the caller's reach; `erased`: of erased customers too."""
     collection, _ = STORED.state.PARTS[name]
     owned = {"from": STORED.collection, "localField": "owner", "foreignField": "_id", "as": "file"}
     found: list[Document] = await (
@@ -58,7 +77,7 @@ async def reachable(
                 {"$match": wanted},
                 {"$sort": {order: 1, "_id": 1} if order != "_id" else {"_id": 1}},
                 {"$lookup": {**owned, "pipeline": [{"$project": {OWNER: 1, "erased_at": 1}}]}},
-                {"$match": {"file.erased_at": None}},
+                {"$match": {} if erased else {"file.erased_at": None}},
                 {"$project": {"_id": "$owner", OWNER: {"$first": f"$file.{OWNER}"}, "part": "$$ROOT"}},
                 {"$match": permit.where()},
                 {"$limit": limit},
