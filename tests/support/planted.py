@@ -1,12 +1,16 @@
 """Real customer lists with made-up organisations, and duplicates planted among them as clerks make them."""
 
 import csv
+import gzip
 import hashlib
 import random
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from deploy.local.places import ROOT
+
+TAPES = ROOT / "deploy" / "tapes" / "data"
 File = dict[str, Any]
 HANZI = "华东江海远大新光天宇恒信瑞丰嘉和盛达康泰金鼎明德博雅腾飞宏图正源中科联创卓越永兴"
 TRADES = ("机械", "电子", "化工", "贸易", "物流", "仪器", "建材", "食品")
@@ -30,6 +34,13 @@ def telco(folder: Path) -> list[File]:
     with path.open(encoding="utf-8-sig") as lines:
         rows = list(csv.DictReader(lines))
     return [_organisation(row["Customer ID"], f"{row['City']} {row['Zip Code']}", latin=True) for row in rows]
+
+
+def bundled(_folder: Path) -> list[File]:
+    """One organisation for each subscriber of the list that comes with the tapes, which says nothing of places."""
+    with gzip.open(TAPES / "Telco-Customer-Churn.csv.gz", "rt", encoding="utf-8-sig") as lines:
+        keys = [row["customerID"] for row in csv.DictReader(lines)]
+    return [_organisation(key, f"block {number % 97}", latin=True) for number, key in enumerate(keys)]
 
 
 def plant(files: list[File], share: float, seed: int) -> tuple[list[File], set[frozenset[str]]]:
