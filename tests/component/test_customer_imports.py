@@ -145,7 +145,7 @@ async def test_an_export_is_an_import_that_changes_what_was_changed_in_it_except
 ) -> None:
     first = (await customer.client.post("/v1/customers", json=wang(needs="=1+1"))).json()
     second = (await customer.client.post("/v1/customers", json=wang(company="恒信", phone="13900000001"))).json()
-    exported = await customer.client.get("/v1/customers/export")
+    exported = await customer.client.get("/v1/customers/export", params={"purpose": "service"})
     assert "'=1+1" in exported.text
     columns, *rows = csv.reader(io.StringIO(exported.text.removeprefix("\ufeff"), newline=""))
     assert {row[0] for row in rows} == {first["code"], second["code"]}
@@ -160,7 +160,8 @@ async def test_an_export_is_an_import_that_changes_what_was_changed_in_it_except
     assert done["counts"] == {"changed": 1, "refused": 1, "alike": 0}
     refused = (await customer.client.get(f"/v1/imports/{job['importId']}/rows", params={"outcome": "refused"})).json()
     assert "phone changes by approval alone" in refused["rows"][0]["reason"]
-    sheet = await customer.client.get("/v1/customers/export", params={"format": "xlsx", "kind": "direct"})
+    chosen = {"format": "xlsx", "kind": "direct", "purpose": "service"}
+    sheet = await customer.client.get("/v1/customers/export", params=chosen)
     found = read_table(sheet.content)
     assert {cells[found.columns.index("needs")] for _, cells in found.rows} == {"维修", "校准服务"}
 
@@ -205,7 +206,8 @@ async def test_only_who_may_imports_or_exports_and_the_audit_tells(
         upload = {"content": table(person(1)), "headers": director}
         job = (await customer.client.post("/v1/imports", **upload)).json()  # type: ignore[arg-type]
         for role, expected in (("director", 200), ("auditor", 403), ("specialist", 403), ("marketing", 403)):
-            answer = await customer.client.get("/v1/customers/export", headers=issuer.bearer("u-2", role))
+            who = issuer.bearer("u-2", role)
+            answer = await customer.client.get("/v1/customers/export", params={"purpose": "service"}, headers=who)
             assert answer.status_code == expected, role
         for role, expected in (("auditor", 200), ("group_leader", 403)):
             place = f"/v1/imports/{job['importId']}/rejects"

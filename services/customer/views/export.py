@@ -1,4 +1,5 @@
-"""Customers as a table: CSV page by page, or a bounded XLSX; who took which files is in the audit before they leave."""
+"""Customers as a table: CSV page by page, or a bounded XLSX. Who took which files for what is in the audit before they
+leave; who must not be told of for that is left out."""
 
 from collections.abc import AsyncIterator
 from typing import Annotated, Any
@@ -12,6 +13,7 @@ from services.customer.model.importing import FIELDS
 from services.customer.sheets import MEDIA, Format, csv_lines, xlsx_of
 from services.customer.views.choosing import Filter
 from services.customer.views.customer_file import MASKS, as_file
+from services.customer.views.leaving import ANSWERED, For, Leaving
 from shared.plumbing.access import Permit, allowed, facts_of
 from shared.plumbing.journal import Ledger
 from shared.policy.permission.masking import masked
@@ -26,14 +28,22 @@ def routes(ledger: Ledger, desk: Desk) -> APIRouter:
     """GET /v1/customers/export."""
     router = APIRouter(prefix="/v1/customers", tags=["customers"])
 
-    @router.get("/export", response_class=Response, summary="Customers as a table; every file in it is audited")
+    @router.get(
+        "/export",
+        response_class=Response,
+        responses=ANSWERED,
+        summary="Customers as a table for a purpose, without those it does not cover; every file in it is audited",
+    )
     async def export(
         permit: Exporting,
         chosen: Annotated[Filter, Depends()],
         as_: Annotated[Format, Query(alias="format")] = "csv",
+        purpose: For = None,
     ) -> Response:
-        named = {"Content-Disposition": f'attachment; filename="customers.{as_}"'}
-        pages = pages_of(ledger, desk, permit, {"$and": [chosen.query(desk), permit.where()]})
+        leaving = Leaving.of(ledger, desk, purpose)
+        wanted = {"$and": [chosen.query(desk), permit.where()]}
+        named = {"Content-Disposition": f'attachment; filename="customers.{as_}"', **await leaving.headers(wanted)}
+        pages = pages_of(desk, permit, leaving, wanted)
         if as_ == "csv":
             return StreamingResponse(csv_lines(COLUMNS, pages), media_type=MEDIA["csv"], headers=named)
         return Response(await xlsx_of(COLUMNS, pages), media_type=MEDIA["xlsx"], headers=named)
@@ -42,18 +52,12 @@ def routes(ledger: Ledger, desk: Desk) -> APIRouter:
 
 
 async def pages_of(
-    ledger: Ledger, desk: Desk, permit: Permit, chosen: dict[str, Any]
+    desk: Desk, permit: Permit, leaving: Leaving, chosen: dict[str, Any]
 ) -> AsyncIterator[list[list[str]]]:
-    """The files that match, as rows of cells, page by page; each page is audited before it is yielded."""
-    after = ""
-    while True:
-        behind = {"$and": [chosen, {"_id": {"$gt": after}}]}
-        documents = await ledger.database["customers"].find(behind).sort("_id", 1).limit(PAGE).to_list()
-        if not documents:
-            return
-        after = documents[-1]["_id"]
-        heads = await ledger.read_heads(STORED, documents)
-        seen = permit.page([facts_of(STORED, str(one.key), one) for one in heads])
+    """The files that match and may leave, as rows of cells, page by page; each page is audited before it is yielded."""
+    async for documents in leaving.pages(chosen, PAGE):
+        heads = await leaving.ledger.read_heads(STORED, documents)
+        seen = permit.page([facts_of(STORED, str(one.key), one) for one in heads], purpose=leaving.purpose)
         yield [_cells(masked(as_file(desk, one), MASKS, fields)) for one, fields in zip(heads, seen, strict=True)]
 
 

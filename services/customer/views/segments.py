@@ -13,6 +13,7 @@ from services.customer.model.segments import Segment, SegmentUnknown, kept
 from services.customer.sheets import MEDIA, csv_lines
 from services.customer.views.customer_file import MASKS, CustomerFile, CustomerPage, Reading, Shown, as_file
 from services.customer.views.export import COLUMNS, Exporting, pages_of
+from services.customer.views.leaving import ANSWERED, For, Leaving
 from services.customer.views.worklist import Limit
 from shared.contracts.envelope import Code
 from shared.plumbing.access import allowed, facts_of
@@ -105,13 +106,17 @@ def routes(ledger: Ledger, desk: Desk) -> APIRouter:
     @router.get(
         "/{segment_id}/export",
         response_class=Response,
-        summary="Its customers as CSV; every file in it is audited, no cell is taken for a formula",
+        responses=ANSWERED,
+        summary="Its customers as CSV for a purpose; every file in it is audited, no cell is taken for a formula",
     )
-    async def export(segment_id: Code, permit: Exporting) -> Response:
+    async def export(segment_id: Code, permit: Exporting, purpose: For = None) -> Response:
         reach = permit.where()
+        leaving = Leaving.of(ledger, desk, purpose)
         _, chosen = await segment(segment_id)
-        named = {"Content-Disposition": f'attachment; filename="segment-{segment_id[:8]}.csv"'}
-        pages = pages_of(ledger, desk, permit, {"$and": [chosen, reach]})
+        wanted = {"$and": [chosen, reach]}
+        called = f'attachment; filename="segment-{segment_id[:8]}.csv"'
+        named = {"Content-Disposition": called, **await leaving.headers(wanted)}
+        pages = pages_of(desk, permit, leaving, wanted)
         return StreamingResponse(csv_lines(COLUMNS, pages), media_type=MEDIA["csv"], headers=named)
 
     return router

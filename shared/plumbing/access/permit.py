@@ -87,14 +87,17 @@ class Permit:
         self.read(objects, decision.fields)
         return decision.fields
 
-    def page(self, rows: Sequence[Facts]) -> list[Fields]:
-        """How much may be seen of each row of a list that `where` selected. Raises Forbidden for one out of reach."""
+    def page(self, rows: Sequence[Facts], **told: str) -> list[Fields]:
+        """How much may be seen of each row of a list that `where` selected; `told` is kept beside it in the audit.
+
+        Raises Forbidden for one out of reach.
+        """
         decisions = [self._question.may(facts) for facts in rows]
         for denied in decisions:
             if isinstance(denied, Denied):
                 raise self._forbidden(denied, ())
         shown = [decision.fields for decision in decisions if isinstance(decision, Allowed)]
-        self.read(tuple(facts.id for facts in rows if facts.id is not None), "+".join(sorted(set(shown))))
+        self.read(tuple(facts.id for facts in rows if facts.id is not None), "+".join(sorted(set(shown))), **told)
         return shown
 
     def where(self, owner: str = OWNER) -> dict[str, Any]:
@@ -110,10 +113,10 @@ class Permit:
         """The refusal of a route that promised to decide about rows and did not."""
         return self._forbidden(Denied("out-of-scope"), ())
 
-    def read(self, objects: tuple[str, ...], fields: str) -> None:
+    def read(self, objects: tuple[str, ...], fields: str, **told: str) -> None:
         """Have the audit tell that these were shown, if this action is one that is told of."""
         if objects and self._question.logged:
-            self._note("read", objects, fields=fields)
+            self._note("read", objects, fields=fields, **told)
 
     async def kept(self) -> None:
         """Returns when the audit keeps all that was decided until now. Raises database errors."""

@@ -18,7 +18,8 @@ MAX_PAGE = 500
 class AuditLine(BaseModel):
     """One thing that was done, read or denied; `line` is its place in a chain.
 
-    `roles` is the version of the roles table that decided, `policyVersion` that of the policy an event was decided by.
+    `roles` is the version of the roles table that decided, `policyVersion` that of the policy an event was decided by,
+    `purpose` what an export was made for.
     """
 
     model_config = ConfigDict(alias_generator=to_camel, validate_by_name=True, validate_by_alias=True)
@@ -30,6 +31,7 @@ class AuditLine(BaseModel):
     objects: list[str] = []
     fields: str | None = None
     reason: str | None = None
+    purpose: str | None = None
     roles: str | None = None
     correlation: str | None = None
     event: str | None = None
