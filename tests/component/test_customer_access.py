@@ -118,6 +118,32 @@ async def test_one_callers_idempotency_key_does_not_open_anothers_answer(custome
     assert answers[0].json() == answers[1].json() != answers[2].json()
 
 
+@pytest.mark.policy("S0-37")
+@pytest.mark.policy("S2-15")
+async def test_whoever_learns_from_a_hit_or_a_refusal_who_is_a_customer_is_in_the_audit(
+    customer: Running, issuer: Issuer
+) -> None:
+    post, owner, curious = customer.client.post, issuer.bearer("u-1", "specialist"), issuer.bearer("u-2", "specialist")
+    known = (await post("/v1/customers", json=FANG, headers=owner)).json()["customerId"]
+    assert (await post("/v1/duplicates/check", json={**FANG, "phone": "13700000000"}, headers=curious)).json()
+    stranger = {**FANG, "name": "李敏", "company": "恒信", "phone": "13700000001"}
+    assert (await post("/v1/duplicates/check", json=stranger, headers=curious)).json() == []
+    like = {**FANG, "company": "华东精密有限公司"}
+    alike = await post("/v1/customers", json=like, headers=curious)
+    assert alike.json()["type"] == "/problems/customer-looks-like-another", alike.text
+    same = await post("/v1/customers", json=FANG, headers=curious)
+    assert same.json()["type"] == "/problems/customer-already-registered", same.text
+    other = (await post("/v1/customers", json={**like, "notTheSameAs": [known]}, headers=owner)).json()["customerId"]
+    listed = await customer.client.get("/v1/duplicates", headers=issuer.bearer("u-3", "group_leader"))
+    assert len(listed.json()["pairs"]) == 1, listed.text
+
+    lines = await customer.service.database["audit"].find({"decision": "read"}).sort("at", 1).to_list()
+    assert [(one["actor"], one["action"], one["objects"], one["fields"]) for one in lines] == [
+        *[("u-2", "customer.create", [known], "masked")] * 3,
+        ("u-3", "duplicate.read", sorted([known, other]), "masked"),
+    ]
+
+
 @pytest.mark.policy("S0-05")
 @pytest.mark.policy("S0-33")
 @pytest.mark.policy("S0-37")

@@ -14,7 +14,7 @@ from pydantic.alias_generators import to_camel
 from services.customer.desk import OWN_SOURCE, STORED, Desk, at_home
 from services.customer.duplicates import Candidate, Duplicates, Thresholds
 from services.customer.model.customer import Customer
-from services.customer.model.files import About, change, check_partner, register
+from services.customer.model.files import About, CustomerAlreadyRegistered, change, check_partner, register
 from services.customer.model.filing import natural_key
 from services.customer.model.key_changes import KeyFields, refuse_direct
 from services.customer.views.customer_file import CustomerFile, as_file
@@ -119,13 +119,20 @@ def routes(ledger: Ledger, desk: Desk, duplicates: Duplicates) -> APIRouter:
         )
         thresholds = Thresholds.of(desk.policies, desk.today())
         alike = await duplicates.like(fields, who.customer_id, thresholds.shown)
-        refuse_duplicate([one for one in alike if one.customer.customer_id not in body.not_the_same_as], thresholds)
+        others = [one for one in alike if one.customer.customer_id not in body.not_the_same_as]
 
         def rule(state: Customer | None, who: About, scene: Scene) -> Sequence[Said]:
             return desk_opens(desk, state, who, scene, fields)
 
         task = desk.seeing_task(who, rule, beside=[body.partner_id] if body.partner_id else [])
-        answer = await carry_out(ledger, task, request, reply)
+        try:
+            refuse_duplicate(others, thresholds)
+            answer = await carry_out(ledger, task, request, reply)
+        except (LooksLikeAnother, CustomerAlreadyRegistered) as refusal:
+            if request.permit is not None:  # whoever is refused so learns who is a customer
+                known = others[0].customer.customer_id if isinstance(refusal, LooksLikeAnother) else who.customer_id
+                request.permit.hit([known], "masked")
+            raise
         await duplicates.note(who.customer_id, alike)
         return answer
 

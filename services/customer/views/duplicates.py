@@ -1,4 +1,7 @@
-"""Files that may be about the same customer: masked, with score and reasons, so that everybody may see them (S2-15)."""
+"""Files that may be about the same customer: masked, with score and reasons, so that everybody may see them (S2-15).
+
+Whoever asks learns who is a customer, so each file that is shown is told of in the audit (S0-37).
+"""
 
 from typing import Annotated, Any
 
@@ -11,7 +14,7 @@ from services.customer.model.customer import Customer
 from services.customer.model.telling_apart import ToldApart
 from services.customer.views.customer_file import Shown
 from shared.contracts.envelope import Moment
-from shared.plumbing.access import allowed
+from shared.plumbing.access import Permit, allowed
 from shared.plumbing.commands import Asked, asked
 from shared.plumbing.journal import Ledger
 from shared.policy.permission.masking import person
@@ -98,13 +101,15 @@ def routes(ledger: Ledger, desk: Desk, duplicates: Duplicates) -> APIRouter:
     router = APIRouter(prefix="/v1/duplicates", tags=["duplicates"])
 
     @router.post(
-        "/check",
-        summary="Files like the one that would be opened; nothing is recorded",
-        dependencies=[allowed("customer.create")],
+        "/check", summary="Files like the one that would be opened; nothing is recorded but that they were shown"
     )
-    async def check_duplicates(body: CreateCustomer) -> list[ScoredHit]:
+    async def check_duplicates(
+        body: CreateCustomer, permit: Annotated[Permit, allowed("customer.create")]
+    ) -> list[ScoredHit]:
         thresholds = Thresholds.of(desk.policies, desk.today())
-        return [scored(one) for one in await duplicates.like(body.model_dump(), "", thresholds.shown)]
+        alike = await duplicates.like(body.model_dump(), "", thresholds.shown)
+        permit.hit([one.customer.customer_id for one in alike], "masked")
+        return [scored(one) for one in alike]
 
     @router.post(
         "/scans",
@@ -119,9 +124,9 @@ def routes(ledger: Ledger, desk: Desk, duplicates: Duplicates) -> APIRouter:
         "",
         response_model_exclude_none=True,
         summary="Pairs of files that may be one, the most alike first",
-        dependencies=[allowed("duplicate.read")],
     )
     async def list_pairs(
+        permit: Annotated[Permit, allowed("duplicate.read")],
         limit: Annotated[int, Query(ge=1, le=MAX_PAGE)] = 50,
         skip: Annotated[int, Query(ge=0, le=100_000)] = 0,
         dismissed: Annotated[
@@ -146,6 +151,7 @@ def routes(ledger: Ledger, desk: Desk, duplicates: Duplicates) -> APIRouter:
             told = {f"dismissed_{name}": one["apart"][0][name] for name in ("by", "at")} if one["apart"] else {}
             shown = {**told, "files": [hit(file) for file in files if file is not None]}
             pairs.append(Pair.model_validate({"score": one["score"], "reasons": one["reasons"], **shown}))
+        permit.read(tuple(sorted({file.customer_id for pair in pairs for file in pair.files})), "masked")
         return PairPage(pairs=pairs)
 
     return router

@@ -118,6 +118,11 @@ class Permit:
         if objects and self._question.logged:
             self._note("read", objects, fields=fields, **told)
 
+    def hit(self, objects: Sequence[str], fields: str) -> None:
+        """Have the audit tell that these were shown, whatever the action: by one that is meant for something else."""
+        if objects:
+            self._note("read", tuple(objects), fields=fields)
+
     async def kept(self) -> None:
         """Returns when the audit keeps all that was decided until now. Raises database errors."""
         telling, self._telling = self._telling, []
