@@ -11,6 +11,7 @@ from services.customer.model.customer import Customer
 from services.customer.model.file_after import evolve
 from services.customer.model.files import About, CustomerUnknown
 from services.customer.model.filing import Filing
+from services.customer.model.key_changes import KeyFields
 from services.customer.model.likeness import marks_of
 from services.customer.model.quality import Yardstick
 from services.customer.model.risk import Weights
@@ -51,6 +52,10 @@ class Desk:
     def filing(self, now: datetime) -> Filing:
         """The policies about files at this instant. Raises LimitUnset."""
         return _filing(self.policies, self.day(now))
+
+    def key_fields(self, now: datetime) -> KeyFields:
+        """Which fields change by approval at this instant. Raises LimitUnset."""
+        return _key_fields(self.policies, self.day(now))
 
     def measure(self, now: datetime) -> Yardstick:
         """The policies about the quality of files at this instant. Raises LimitUnset."""
@@ -131,6 +136,11 @@ def at_home(customer_id: str, now: datetime, state: Customer | None) -> About:
 @lru_cache(maxsize=8)
 def _filing(policies: Policies, on: date) -> Filing:
     return Filing.of(policies, on)
+
+
+@lru_cache(maxsize=8)
+def _key_fields(policies: Policies, on: date) -> KeyFields:
+    return KeyFields.of(policies, on)
 
 
 @lru_cache(maxsize=8)

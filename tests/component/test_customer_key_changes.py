@@ -30,6 +30,10 @@ def as_(person: str) -> dict[str, str]:
 async def test_a_key_field_changes_once_it_is_approved_and_once_only(customer: Running) -> None:
     file = (await customer.client.post("/v1/customers", json=wang(industry="machinery"))).json()
     place = f"/v1/customers/{file['customerId']}"
+    another = wang(company="恒信食品", phone="13700000001", grade="A")
+    marked = await customer.client.post("/v1/customers", json={**another, "keyMark": True})
+    assert (marked.status_code, marked.json()["type"]) == (409, "/problems/key-field-needs-approval")
+    assert (await customer.client.post("/v1/customers", json=another)).json()["grade"] == "A"
     direct = await customer.client.patch(place, json={"company": "华北精密仪器有限公司"})
     assert (direct.status_code, direct.json()["type"]) == (409, "/problems/key-field-needs-approval")
     none = await customer.client.post(f"{place}/key-changes", json={"needs": "维修", "size": "large"})

@@ -5,7 +5,14 @@ from datetime import UTC, date, datetime
 import pytest
 
 from services.customer.model.customer import Customer
-from services.customer.model.key_changes import CreditGoesAlone, KeyFieldNeedsApproval, KeyFields, ask, refuse_direct
+from services.customer.model.key_changes import (
+    CreditGoesAlone,
+    KeyFieldNeedsApproval,
+    KeyFields,
+    ask,
+    refuse_direct,
+    refuse_mark,
+)
 from shared.contracts.key_changes import KeyChangeRequested
 from shared.policy.approvals.acting import Acting
 from tests.unit.test_policy_packs import POLICIES
@@ -60,6 +67,16 @@ def test_what_changes_a_key_field(fields: dict[str, object], named: list[str]) -
 )
 def test_the_strictest_chain_of_all_fields_decides(fields: dict[str, object], steps: list[str]) -> None:
     assert asked(**fields).steps == steps
+
+
+@pytest.mark.policy("S2-19")
+def test_a_file_is_opened_with_a_first_grade_but_not_as_a_key_customers() -> None:
+    for state in (None, FILE):
+        with pytest.raises(KeyFieldNeedsApproval, match="open the file without it"):
+            refuse_mark(state, KEYS, {"key_mark": True, "grade": "A"})
+        refuse_mark(state, KEYS, {"key_mark": False, "grade": "A"})
+    refuse_mark(FILE.model_copy(update={"key_mark": True}), KEYS, {"key_mark": True})
+    refuse_mark(None, KeyFields({}), {"key_mark": True})
 
 
 @pytest.mark.policy("S2-13")

@@ -16,7 +16,7 @@ from services.customer.duplicates import Candidate, Duplicates, Thresholds
 from services.customer.model.customer import Customer
 from services.customer.model.files import About, CustomerAlreadyRegistered, change, check_partner, register
 from services.customer.model.filing import natural_key
-from services.customer.model.key_changes import KeyFields, refuse_direct
+from services.customer.model.key_changes import refuse_direct, refuse_mark
 from services.customer.views.customer_file import CustomerFile, as_file
 from shared.contracts import intake
 from shared.contracts.decision import Invalid, Refusal, Said, Scene
@@ -50,7 +50,9 @@ class CustomerFields(BaseModel):
     credit_code: Code | None = Field(None, description="统一社会信用代码", examples=["91350100M000100Y43"])
     kind: Code | None = Field(None, examples=["indirect"])
     partner_id: Code | None = Field(None, description="The channel partner of an indirect customer.")
-    key_mark: bool | None = Field(None, description="Counted among the core customers whatever the grade.")
+    key_mark: bool | None = Field(
+        None, description="Counted among the core customers whatever the grade; set by approval alone (key-changes)."
+    )
     phone: Text | None = Field(None, examples=["13800138000"])
     email: Text | None = None
     address: Text | None = None
@@ -164,6 +166,7 @@ def desk_opens(
     filing.check_opening(fields)
     filing.check(fields)
     check_partner(fields, fields["kind"], scene.others.get(fields.get("partner_id") or ""))
+    refuse_mark(state, desk.key_fields(scene.now), fields)
     return register(state, who, fields)
 
 
@@ -175,7 +178,7 @@ def desk_changes(
     kind = fields.get("kind") or (state.kind if state else "direct")
     check_partner(fields, kind, scene.others.get(fields.get("partner_id") or ""))
     if state is not None:
-        refuse_direct(state, KeyFields.of(desk.policies, desk.day(scene.now)), fields)
+        refuse_direct(state, desk.key_fields(scene.now), fields)
     return change(state, who, fields)
 
 

@@ -100,6 +100,20 @@ def refuse_direct(state: Customer, keys: KeyFields, fields: Mapping[str, Any]) -
         )
 
 
+def refuse_mark(state: Customer | None, keys: KeyFields, fields: Mapping[str, Any]) -> None:
+    """Refuse to open a file as a key customer's: the first mark is approved, too, where its change is.
+
+    Every other first value is the desk's own to say; a first grade is the specialist's (S3-07). Raises
+    KeyFieldNeedsApproval.
+    """
+    marked = state is not None and state.key_mark
+    if fields.get("key_mark") and not marked and "key_mark" in keys.chains:
+        raise KeyFieldNeedsApproval(
+            "key_mark is set by approval alone: open the file without it, then ask with POST "
+            "/v1/customers/{customer_id}/key-changes"
+        )
+
+
 def ask(
     state: Customer,
     request_id: str,
