@@ -16,7 +16,7 @@ from shared.plumbing.identity import Identity
 from shared.plumbing.settings import secret
 from tests.support.customers import merged
 from tests.support.eventually import eventually
-from tests.support.planted import File, olist, plant, telco
+from tests.support.planted import File, bundled, olist, plant, telco
 from tests.support.service import Running, running, settings_for
 from tests.support.stack import Namespace, RealStack
 
@@ -61,10 +61,8 @@ async def order(customer: Running, source: str, who: str, at: str) -> None:
 async def test_planted_duplicates_are_found_on_import_merged_and_parted(
     stack: RealStack, namespace: Namespace, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    folder = os.environ.get("MANYI_DATA")
-    if not folder:
-        pytest.skip("MANYI_DATA names no folder with olist_sample and telco_churn, which are not bundled")
-    lists: tuple[Callable[[Path], list[File]], ...] = (olist, telco)
+    folder = os.environ.get("MANYI_DATA", "")
+    lists: tuple[Callable[[Path], list[File]], ...] = (olist, telco) if folder else (bundled,)
     settings = settings_for(stack, namespace, tmp_path)
     identity = Identity(secret(settings.keys.installation_key))
     async with running(build_customer, settings) as customer:

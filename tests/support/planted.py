@@ -37,10 +37,13 @@ def telco(folder: Path) -> list[File]:
 
 
 def bundled(_folder: Path) -> list[File]:
-    """One organisation for each subscriber of the list that comes with the tapes, which says nothing of places."""
+    """One organisation for each subscriber of the list that comes with the tapes, which says nothing of places.
+
+    Every other one is called in Chinese: a slip in so short a name leaves less of it.
+    """
     with gzip.open(TAPES / "Telco-Customer-Churn.csv.gz", "rt", encoding="utf-8-sig") as lines:
         keys = [row["customerID"] for row in csv.DictReader(lines)]
-    return [_organisation(key, f"block {number % 97}", latin=True) for number, key in enumerate(keys)]
+    return [_organisation(key, f"block {number % 97}", latin=number % 2 == 1) for number, key in enumerate(keys)]
 
 
 def plant(files: list[File], share: float, seed: int) -> tuple[list[File], set[frozenset[str]]]:
