@@ -72,7 +72,9 @@ def read_table(content: bytes) -> Table:
         if len(rows) > MOST_ROWS:
             raise TableTooLarge(f"a table may have at most {MOST_ROWS} rows; split it")
     if not columns or not rows:
-        raise TableUnreadable("the table has no rows: the first one names the columns, the others are customers")
+        raise TableUnreadable(
+            "the table has no rows: name the columns in the first one, and give each customer one below"
+        )
     return Table(kind, columns, rows)
 
 
@@ -115,7 +117,7 @@ def _packed(rows: Sequence[Sequence[str]]) -> bytes:
 
 def _header(cells: Sequence[str]) -> list[str]:
     if len(cells) > MOST_COLUMNS:
-        raise TableTooLarge(f"a table may have at most {MOST_COLUMNS} columns")
+        raise TableTooLarge(f"a table may have at most {MOST_COLUMNS} columns; leave out what is not imported")
     columns = [cell or f"column {place}" for place, cell in enumerate(cells, 1)]
     if twice := sorted({one for one in columns if columns.count(one) > 1}):
         raise TableUnreadable(f"two columns are called {', '.join(twice)}: give each its own name")

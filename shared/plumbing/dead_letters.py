@@ -131,7 +131,8 @@ class DeadLetters:
             await self._letters.bulk_write([settled])
             document = await self._document(place)
         if document["verdict"] != "discarded":
-            detail = f"{place} was retried on {moment_text(document['at'])} and is {document['outcome']}."
+            when = moment_text(document["at"])
+            detail = f"{place} was retried on {when} and is {document['outcome']}; there is nothing more to do."
             raise Problem(409, "dead-letter-settled", "Settled already", detail)
         log.info("dead letter discarded", place=place, actor=actor)
         return self._shown(document)
@@ -166,12 +167,13 @@ class DeadLetters:
             detail = f"{document['_id']} was sealed with another key: restore this installation's key file."
             raise Problem(409, "unsealable", "Cannot be opened", detail) from error
         if payload is None:
-            detail = f"Whom {document['_id']} was about has been erased since; it can only be discarded."
+            detail = f"Whom {document['_id']} was about has been erased since; discard it."
             raise Problem(409, "erased", "Erased", detail)
         return letter_of(document, payload)
 
     def _discarded(self, document: Document) -> Problem:
-        detail = f"{document['_id']} was discarded on {moment_text(document['at'])}: its payload is gone."
+        when = moment_text(document["at"])
+        detail = f"{document['_id']} was discarded on {when}, its payload is gone; there is nothing more to do."
         return Problem(409, "dead-letter-settled", "Settled already", detail)
 
     def _shown(self, document: Document) -> dict[str, Any]:
@@ -202,7 +204,7 @@ def _behind(after: str) -> Document:
     try:
         received = datetime.fromisoformat(moment)
     except ValueError as error:
-        detail = "after is `next` of the page before, as it was given."
+        detail = "That is no `next` of a page before: send it as it was given, or begin without after."
         raise Problem(422, "invalid", "Invalid request", detail) from error
     return {"$or": [{"received": {"$gt": received}}, {"received": received, "_id": {"$gt": place}}]}
 

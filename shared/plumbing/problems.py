@@ -80,7 +80,7 @@ def answer_problems(app: FastAPI) -> None:
     """Make every error of the application a problem document."""
 
     async def on_problem(_request: Request, error: Exception) -> JSONResponse:
-        return answer(_problem_of(error))
+        return answer(problem_of(error))
 
     for kind in (
         Problem,
@@ -97,32 +97,54 @@ def answer_problems(app: FastAPI) -> None:
         app.add_exception_handler(kind, on_problem)
 
 
-def _problem_of(error: Exception) -> Problem:
+def problem_of(error: Exception) -> Problem:
+    """What is answered instead of an error."""
     if isinstance(error, Problem):
         return error
     if isinstance(error, Refusal):
-        return Problem(error.STATUS, error.SLUG, "Refused", str(error))
+        return Problem(error.STATUS, error.SLUG, _title(error.SLUG), str(error))
     if isinstance(error, TooEarly):
-        return Problem(409, "too-early", "Too early", str(error))
+        return Problem(409, "too-early", "Too early", f"{error}; record that first, then send this again")
     if isinstance(error, Malformed):
-        return Problem(400, "malformed", "Malformed", str(error))
+        return _malformed(error)
     if isinstance(error, RequestValidationError):
         errors = [
             {"at": ".".join(str(step) for step in item["loc"]), "problem": item["msg"]} for item in error.errors()
         ]
         return Problem(422, "invalid", "Invalid request", "Correct the fields named in `errors`.", errors=errors)
     if isinstance(error, HTTPException):
-        return Problem(error.status_code, _slug(str(error.detail)), str(error.detail), str(error.detail))
+        called = str(error.detail)
+        detail = f"{called} here: look in /openapi.json for the paths and methods that there are."
+        return Problem(error.status_code, _slug(called), called, detail)
     if isinstance(error, OutcomeUnknown):
         detail = "It is unknown whether this was recorded: send it again with the same Idempotency-Key."
         return Problem(503, "outcome-unknown", "Outcome unknown", detail)
     if isinstance(error, Stale):
-        return Problem(503, "busy", "Too busy", "Others changed the same record all the time; nothing was recorded.")
+        return Problem(
+            503,
+            "busy",
+            "Too busy",
+            "Others changed the same record all the time, and nothing was recorded; send it again.",
+        )
     if isinstance(error, PyMongoError):
         log.error("database trouble", error=f"{type(error).__name__}: {error}")
         return Problem(503, "database-unavailable", "Database unavailable", "Nothing was recorded; try again later.")
     log.error("unexpected fault", exc_info=error)
-    return Problem(500, "internal-fault", "Internal fault", "The fault is logged with the request's correlation id.")
+    return Problem(
+        500,
+        "internal-fault",
+        "Internal fault",
+        "This is our fault: tell the people who run this installation the correlation id, by which it is logged.",
+    )
+
+
+def _malformed(error: Malformed) -> Problem:
+    return Problem(400, "malformed", "Malformed", f"{error}; correct it and send it again")
+
+
+def _title(slug: str) -> str:
+    """What a kind of refusal is called: the words of its slug."""
+    return slug.replace("-", " ").capitalize()
 
 
 def _slug(text: str) -> str:
@@ -148,14 +170,14 @@ class StrictBodies:
         most = self._larger.get(scope["path"], self._max_bytes)
         body = await self._read(receive, headers, most)
         if body is None:
-            detail = f"A request body may have at most {most} bytes."
+            detail = f"A request body may have at most {most} bytes; send less at once."
             await answer(Problem(413, "body-too-large", "Body too large", detail))(scope, receive, send)
             return
         if body and headers.get(b"content-type", b"").split(b";")[0].strip().lower().endswith(b"json"):
             try:
                 parse_json(body)
             except Malformed as error:
-                await answer(Problem(400, "malformed", "Malformed", str(error)))(scope, receive, send)
+                await answer(_malformed(error))(scope, receive, send)
                 return
         sent = False
 

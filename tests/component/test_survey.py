@@ -112,7 +112,10 @@ async def test_a_questionnaire_is_published_in_versions_that_stay(survey: Runnin
     assert await get(survey, f"{where}/versions/1") == first
     assert (await get(survey, "/v1/questionnaires", code="care"))["questionnaires"] == [second]
     missing = await survey.client.get(f"{where}/versions/3")
-    assert (missing.status_code, missing.json()["detail"]) == (404, "questionnaire 'care' has the versions 1 to 2")
+    assert (missing.status_code, missing.json()["detail"]) == (
+        404,
+        "questionnaire 'care' has the versions 1 to 2; name one of them",
+    )
 
 
 async def test_an_impossible_question_is_answered_with_its_place(survey: Running) -> None:

@@ -78,7 +78,9 @@ def acknowledge(state: Announced | None, by: str, trained: bool, now: datetime) 
     """Somebody read it, or was trained in it. Raises PolicyVersionUnknown, PolicyReadAlready."""
     known = existing(state)
     if any(one.by == by and (one.trained or not trained) for one in known.readers):
-        raise PolicyReadAlready(f"{by} said so of version {known.version_name} of {known.document} already")
+        raise PolicyReadAlready(
+            f"{by} said so of version {known.version_name} of {known.document} already; there is nothing more to do"
+        )
     about = known.model_dump(include={"edition_id", "pack", "document"})
     event = said.PolicyRead(**about, version=known.version_name, by=by, trained=trained, at=now)
     return [Said(event, now)]

@@ -181,7 +181,9 @@ def decide(
     """
     known = existing(state)
     if cycle != known.cycle:
-        raise ReviewDecidedAlready(f"review {cycle} of {known.document} is decided; the one in hand is {known.cycle}")
+        raise ReviewDecidedAlready(
+            f"review {cycle} of {known.document} is decided; look at {known.cycle}, the one in hand"
+        )
     if document.approver not in who.roles:
         raise NotYoursToReview(f"{known.document} is approved by the role {document.approver}; ask a holder of it")
     every, _ = policies.span(EVERY, on)

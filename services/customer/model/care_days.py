@@ -136,7 +136,7 @@ def _greeted(state: Customer, wish: Wish, policy: Purposes, private: dict[str, s
     contact_id = about.get("contact_id")
     if wish.greeting_id in state.greetings:
         before = state.greetings[wish.greeting_id].outcome
-        raise GreetedAlready(f"that was settled before: {before} on {wish.on}")
+        raise GreetedAlready(f"that was settled before: {before} on {wish.on}; there is nothing more to do")
     if wish.outcome == "greeted":
         unless_unwilling(state, contact_id, GREETING, policy)
     event = said.CustomerGreeted(
@@ -154,4 +154,4 @@ def _greeted(state: Customer, wish: Wish, policy: Purposes, private: dict[str, s
 def _kept(name: str, on: date, called: str) -> None:
     if name not in kept_on(on):
         following = YearlyDay.named(name).following(on)
-        raise NotThatDay(f"{called} is not on {on}, but next on {following}")
+        raise NotThatDay(f"{called} is not on {on}, but next on {following}; name that day")

@@ -151,7 +151,7 @@ def _open(state: Customer, invitation_id: str) -> Invitation:
     if one is None:
         raise InvitationUnknown(f"customer {state.code} has no invitation {invitation_id}; invite them first")
     if one.status in ("attended", "absent"):
-        raise AttendanceKnown(f"the guest is noted as {one.status} already")
+        raise AttendanceKnown(f"the guest is noted as {one.status} already; there is nothing more to do")
     return one
 
 

@@ -22,7 +22,7 @@ TO_DO: dict[Because, str] = {
     "withdrawn": "the person said no; ask for a new consent first (POST …/consents)",
     "needs_consent": "it takes the person's own consent; note it with POST …/consents",
     "no_basis": "no lawful basis is kept for the person; note one, or a consent",
-    "erased": "the person was forgotten",
+    "erased": "the person was forgotten; there is nothing to send",
 }
 
 

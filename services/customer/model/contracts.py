@@ -31,7 +31,7 @@ def sign(
 ) -> list[Said]:
     """A contract runs over `period` (start, end or None); `monthly_amount` in minor units."""
     if state is not None and contract_id in state.contracts:
-        raise ContractAlreadySigned("this contract is recorded already")
+        raise ContractAlreadySigned("this contract is recorded already; there is nothing more to do")
     starts_at, ends_at = period
     if ends_at is not None and ends_at < starts_at:
         raise ContractEndsBeforeStart("a contract cannot end before it starts; check startsAt and endsAt")

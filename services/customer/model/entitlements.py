@@ -105,7 +105,7 @@ def grant(
         if customer.credit not in eligible.credit:
             raise NotEligible(
                 f"better terms take a credit that is {' or '.join(eligible.credit)}, which {customer.code} does not "
-                "have: a change of it is asked for at …/key-changes"
+                "have: ask for a change of it at …/key-changes"
             )
         held = (one for one in customer.entitlements.values() if one.kind == terms.kind)
         if any(one.status(now) == "active" for one in held):
@@ -188,7 +188,8 @@ def _active(state: Customer | None, entitlement_id: str, now: datetime) -> Custo
     status = found.status(now)
     if status != "active":
         raise EntitlementNotActive(
-            f"this entitlement is {status}; it is used once, before {found.expires_at:%Y-%m-%d %H:%M} UTC"
+            f"this entitlement is {status}; it is used once, before {found.expires_at:%Y-%m-%d %H:%M} UTC: "
+            "list those of the customer for another"
         )
     return state
 

@@ -26,7 +26,7 @@ def erase(state: Customer, contact_id: str | None, request_id: str, now: datetim
     if contact_id is None and (others := set(state.absorbed) - set(files)):
         raise MergedMeanwhile(f"{', '.join(sorted(others))} was merged into {state.code} just now; ask once more")
     if contact_id is None and state.erased_at is not None:
-        raise CustomerErased(f"customer {state.code} was erased before; its certificate is under …/erasures")
+        raise CustomerErased(f"customer {state.code} was erased before; read its certificate under …/erasures")
     if contact_id is not None and contact_id not in state.contacts:
         raise ContactUnknown(f"customer {state.code} has no contact {contact_id}; list them with GET …/contacts")
     event = said.ErasureCompleted(

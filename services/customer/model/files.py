@@ -100,8 +100,8 @@ def unless_erased(state: Customer | None) -> None:
     """Refuse what would bring personal data back. Raises CustomerErased."""
     if state is not None and state.erased_at is not None:
         raise CustomerErased(
-            f"customer {state.code} was erased at their request: nothing personal is kept until they are registered "
-            "anew, with a lawful basis"
+            f"customer {state.code} was erased at their request, and nothing personal is kept: register them anew "
+            "first, with a lawful basis"
         )
 
 

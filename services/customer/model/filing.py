@@ -119,7 +119,7 @@ class Filing:
                 continue
             patterns = [self.formats[one] for one in _formats_of(name) if one in self.formats]
             if name in self.words and value not in self.words[name]:
-                found[name] = f"{name}: {value!r} is not among {', '.join(self.words[name])}"
+                found[name] = f"{name}: {value!r} is not among {', '.join(self.words[name])}; use one of these"
             elif patterns and not any(re.fullmatch(one, value) for one in patterns):
                 found[name] = f"{name}: not written as {' or '.join(_formats_of(name))}; correct it or leave it out"
             elif name == "credit_code" and not sound_credit_code(value):

@@ -47,11 +47,11 @@ def take_post(
         raise PostToOneself("nobody gives himself a post; somebody else with staff.assign has to")
     units = policies.value(UNITS_KEY, on)
     if unit not in {*units.value, *units.value.values()} or role not in policies.titles(on).values():
-        raise PostImpossible(f"{role} in {unit} is no post: roles are those of roles.titles, units of {UNITS_KEY}")
+        raise PostImpossible(f"{role} in {unit} is no post: name a role of roles.titles and a unit of {UNITS_KEY}")
     if since > now:
         raise PostImpossible("a post is held from now on or since some time; enter it when it begins")
     if state is not None and any((one.role, one.unit) == (role, unit) for one in state.posts.values()):
-        raise PostHeldAlready(f"{staff_id} is {role} in {unit} already")
+        raise PostHeldAlready(f"{staff_id} is {role} in {unit} already; there is nothing more to do")
     times, version = _rotation(policies, on, since)
     event = said.PostTaken(staff_id=staff_id, post_id=post_id, role=role, unit=unit, since=since, **times)
     return [Said(event, now, policy_version=version or units.version)]

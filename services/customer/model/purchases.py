@@ -33,7 +33,7 @@ def place(
 ) -> list[Said]:
     """Record an order at the time it was placed; `amount` in minor units."""
     if state is not None and purchase_id in state.purchases:
-        raise OrderAlreadyRecorded("this order is recorded already")
+        raise OrderAlreadyRecorded("this order is recorded already; there is nothing more to do")
     event = said.PurchaseRecorded(
         customer_id=about.customer_id,
         purchase_id=purchase_id,
@@ -67,7 +67,7 @@ def cancel(state: Customer | None, about: About, purchase_id: str) -> list[Said]
     """The whole order is void."""
     purchase = _known(state, purchase_id)
     if purchase.cancelled:
-        raise OrderAlreadyCancelled("this order is cancelled already")
+        raise OrderAlreadyCancelled("this order is cancelled already; there is nothing more to do")
     event = said.PurchaseCancelled(
         customer_id=about.customer_id,
         purchase_id=purchase_id,
@@ -85,7 +85,9 @@ def refund(state: Customer | None, about: About, purchase_id: str, amount: int) 
     refunded = purchase.refunded + amount
     if refunded > purchase.amount:
         left = purchase.amount - purchase.refunded
-        raise RefundExceedsOrder(f"only {left} of {purchase.amount} minor units are left of this order")
+        raise RefundExceedsOrder(
+            f"only {left} of {purchase.amount} minor units are left of this order; send no more than that"
+        )
     event = said.PurchaseRefunded(
         customer_id=about.customer_id,
         purchase_id=purchase_id,

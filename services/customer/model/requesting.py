@@ -184,11 +184,14 @@ def hand_over(state: Spending | None, customer_id: str, now: datetime) -> list[S
     """A customer has the gift. Raises NotApproved, NotARecipient, HandedOverAlready."""
     known = existing(state)
     if known.approval.status != "approved":
-        raise NotApproved(f"this gift is {known.approval.status}; it is handed over once it is approved")
+        raise NotApproved(f"this gift is {known.approval.status}; hand it over once it is approved")
     if customer_id not in known.customers:
-        raise NotARecipient(f"this gift is not for customer {customer_id}; its customers stand in the request")
+        raise NotARecipient(f"this gift is not for customer {customer_id}; look in the request for whom it is")
     if customer_id in known.handed_over:
-        raise HandedOverAlready(f"customer {customer_id} has it since {known.handed_over[customer_id]:%Y-%m-%d}")
+        raise HandedOverAlready(
+            f"customer {customer_id} has it since {known.handed_over[customer_id]:%Y-%m-%d}; "
+            "there is nothing more to do"
+        )
     event = said.GiftHandedOver(**_about(known), customer_id=customer_id, at=now)
     return [Said(event, now)]
 
@@ -197,7 +200,9 @@ def settle(state: Spending | None, spent: int, now: datetime) -> list[Said]:
     """Record what was spent, in minor units. Raises NotApproved, SettledAlready, SpentTooMuch."""
     known = existing(state)
     if known.spent is not None:
-        raise SettledAlready(f"{known.spent} minor units are settled for this {known.kind} already")
+        raise SettledAlready(
+            f"{known.spent} minor units are settled for this {known.kind} already; there is nothing more to do"
+        )
     if known.approval.status not in ("approved", "ratified", "violation"):
         raise NotApproved(f"this {known.kind} is {known.approval.status}; settle it once it is decided")
     if spent > known.amount:

@@ -37,7 +37,9 @@ def dismiss_substitute(state: Staff | None, substitution_id: str, now: datetime)
     known = existing(state)
     found = next((one for one in known.substitutions if one.substitution_id == substitution_id), None)
     if found is None:
-        raise SubstitutionUnknown(f"{known.staff_id} has no substitution {substitution_id}; it may be ended already")
+        raise SubstitutionUnknown(
+            f"{known.staff_id} has no substitution {substitution_id}; list those in force, it may be ended already"
+        )
     return [dismissed(known, found, now)]
 
 

@@ -62,7 +62,10 @@ def tell_apart(first: "Customer | None", second: "Customer | None", by: str, rea
     """The two are not the same. Raises PairUnknown, ToldApartAlready."""
     ours, theirs, name = _both(first, second)
     if name in ours.told_apart:
-        raise ToldApartAlready(f"{ours.code} and {theirs.code} were told apart by {ours.told_apart[name].by} before")
+        raise ToldApartAlready(
+            f"{ours.code} and {theirs.code} were told apart by {ours.told_apart[name].by} before; "
+            "there is nothing more to do"
+        )
     event = said.FilesToldApart(**_about(ours, theirs, name), by=by, at=now)
     return [Said(event, now, {"reason": reason})]
 

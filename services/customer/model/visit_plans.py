@@ -111,7 +111,9 @@ def _asked(state: Visit) -> Approval:
     if state.status == "cancelled":
         raise VisitNotOpen(f"this {state.kind} was called off; there is nothing to decide any more, plan another one")
     if state.approval is None:
-        raise VisitNotOpen(f"this {state.kind} is {state.status}; it waits for nobody's decision")
+        raise VisitNotOpen(
+            f"this {state.kind} is {state.status} and waits for nobody's decision; there is nothing to do"
+        )
     return state.approval
 
 

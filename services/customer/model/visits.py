@@ -122,7 +122,7 @@ def complete(state: Visit | None, told: Report, file: Customer | None, policies:
     """It took place. Raises VisitUnknown, VisitNotOpen, ReportIncomplete, CustomerErased for words."""
     known = existing(state)
     if known.status != "planned":
-        raise VisitNotOpen(f"this {known.kind} is {known.status}; what nobody planned is recorded as unplanned")
+        raise VisitNotOpen(f"this {known.kind} is {known.status}; record what nobody planned as unplanned")
     return [_completed(about(known), known.planned_for, known.staff_id, told, file, policies, on)]
 
 

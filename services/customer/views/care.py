@@ -113,7 +113,9 @@ def routes(ledger: Ledger, desk: Desk) -> APIRouter:
         today = desk.today()
         begin = first or today
         if not YEARS[0] <= begin.year <= YEARS[1]:
-            raise NotThatDay(f"the list is of the years {YEARS[0]} to {YEARS[1]}; {begin} is outside")
+            raise NotThatDay(
+                f"the list is of the years {YEARS[0]} to {YEARS[1]}, which {begin} is not; name a day of those"
+            )
         if days is None:
             span, _ = desk.policies.span("care.ahead", today)
             days = span.amount + 1

@@ -260,7 +260,9 @@ def routes(ledger: Ledger, desk: Desk) -> APIRouter:
         _, fields = await read_file(ledger, customer_id, permit)
         past = await past_state(ledger, STORED, customer_id, as_of)
         if past.state is None:
-            raise CustomerUnknown(f"there was no file of customer {customer_id} yet at {moment_text(as_of)}")
+            raise CustomerUnknown(
+                f"there was no file of customer {customer_id} yet at {moment_text(as_of)}; name a later moment"
+            )
         return masked(as_file(desk, past), MASKS, fields)
 
     @router.get(

@@ -86,7 +86,7 @@ def routes(ledger: Ledger, desk: Desk) -> APIRouter:
     ) -> ToGreetPage:
         today = desk.today()
         if holiday not in Occasions.of(desk.policies, today).holidays:
-            raise OccasionUnknown(f"{holiday!r} is no holiday of care.occasions")
+            raise OccasionUnknown(f"{holiday!r} is no holiday of care.occasions; name one that is")
         grades = desk.policies.value("care.holiday.grades", today).value
         wanted: dict[str, Any] = {"grade": {"$in": list(grades)}, "merged_into": None, "erased_at": None}
         if after is not None:

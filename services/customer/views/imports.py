@@ -125,7 +125,10 @@ def routes(imports: Imports) -> APIRouter:
     async def found(import_id: str, permit: Permit) -> Document:
         job = await imports.find(import_id)
         if job is None:
-            raise ImportUnknown(f"there is no import {import_id}, or none any more: uploads are kept for a few days")
+            raise ImportUnknown(
+                f"there is no import {import_id}, or none any more (uploads are kept for a few days); "
+                "upload the table again"
+            )
         permit.read((import_id,), "full")
         return job
 

@@ -86,7 +86,7 @@ def resume(state: Case | None, at: datetime, by: str, deadlines: Resumed = lambd
     """Go on after waiting for the customer; `deadlines` tells how the timers run on."""
     case = _ours(state)
     if case.status != "waiting_customer":
-        raise CaseNotPaused("this case does not wait for the customer; only a paused case is resumed")
+        raise CaseNotPaused("this case does not wait for the customer; there is nothing to resume")
     targets = dict(deadlines(case, at))
     return [Said(said.CaseResumed(case_id=case.case_id, cycle=_cycle(case), at=at, by=by, targets=targets), at)]
 
@@ -119,7 +119,7 @@ def reopen(
     """Begin another cycle of a case that was thought to be done (METRICS D15), with deadlines of its own."""
     case = _ours(state)
     if case.status not in DONE:
-        raise CaseNotResolved("this case is still open; only a resolved or closed case is reopened")
+        raise CaseNotResolved("this case is still open; go on with it, there is nothing to reopen")
     targets = dict(deadlines(at, case.priority))
     event = said.CaseReopened(
         case_id=case.case_id, cycle=_cycle(case) + 1, at=at, by=by, reason=reason, targets=targets
@@ -145,7 +145,7 @@ def _ours(state: Case | None) -> Case:
     if state is None:
         raise CaseUnknown("there is no such case; open it with POST /v1/cases")
     if state.desk == "outside":
-        raise CaseRunOutside("this case is run by an outside desk: its steps come from there, as case.updated events")
+        raise CaseRunOutside("this case is run by an outside desk: have it send the step as a case.updated event")
     return state
 
 

@@ -62,7 +62,7 @@ class Office:
         if counting is None:
             known = ", ".join(self.countings)
             raise Problem(
-                404, "unknown-definition", "Unknown definition", f"{wanted} is not counted; these are: {known}."
+                404, "unknown-definition", "Unknown definition", f"{wanted} is not counted; name one of: {known}."
             )
         return counting
 
@@ -75,7 +75,7 @@ def question(
     unknown = [key for key in parameters if key not in known and not key.startswith("where.")]
     if unknown:
         understood = ", ".join(sorted(known))
-        detail = f"{', '.join(sorted(unknown))[:200]} is not understood; these are: {understood}, where.<dimension>."
+        detail = f"{', '.join(sorted(unknown))[:200]} is not understood; use {understood}, where.<dimension>."
         raise Problem(422, "unknown-parameter", "Unknown parameter", detail)
     as_of = day_in(parameters, "as_of")
     counting = office.counting(parameters.get("definition"), as_of)
@@ -85,17 +85,19 @@ def question(
         raise Problem(404, "unknown-metric", "Unknown metric", detail)
     window = Window(day_in(parameters, "from"), day_in(parameters, "to"))
     if window.start is not None and window.end is not None and window.start >= window.end:
-        raise Problem(422, "empty-period", "Empty period", "from must be before to: a period holds from, but not to.")
+        raise Problem(
+            422, "empty-period", "Empty period", "A period holds from, but not to: name a from that is before to."
+        )
     by = [part.strip() for part in parameters.get("by", "").split(",") if part.strip()]
     where = {key.removeprefix("where."): str(value) for key, value in parameters.items() if key.startswith("where.")}
     for dimension in (*by, *where):
         _check_dimension(dimension)
     if set(by) & metric.named:
-        detail = f"{', '.join(sorted(set(by) & metric.named))} can narrow (where.…), but not group (by)."
+        detail = f"{', '.join(sorted(set(by) & metric.named))} can narrow, but not group: use where.… instead of by."
         raise Problem(422, "no-such-cut", "No such cut", detail)
     exact = parameters.get("exact", "false").lower()
     if exact not in ("true", "false", "1", "0"):
-        raise Problem(422, "invalid", "Invalid request", "exact is true or false.")
+        raise Problem(422, "invalid", "Invalid request", "There is no such exact: send true or false.")
     return counting, Question(metric, window, as_of, cut_of(by), where, exact in ("true", "1"))
 
 
@@ -109,12 +111,12 @@ def day_in(parameters: Mapping[str, Any], name: str) -> str | None:
     except ValueError:
         day = None
     if day is None or day.isoformat() != text or not 1000 <= day.year < 9000:
-        detail = f"{name} is a date such as 2026-11-23, in the years 1000 to 8999."
+        detail = f"{name} is no date: send one such as 2026-11-23, in the years 1000 to 8999."
         raise Problem(422, "invalid-date", "Invalid date", detail)
     return text
 
 
 def _check_dimension(name: str) -> None:
     if not name or not name.isascii() or not name.replace("_", "a").isalnum() or not name[0].islower():
-        detail = "A dimension's name is made of lower-case letters, digits and underscores, such as product_line."
+        detail = "That names no dimension: use lower-case letters, digits and underscores, such as product_line."
         raise Problem(422, "unknown-dimension", "Unknown dimension", detail)

@@ -38,7 +38,7 @@ def routes(office: Office) -> APIRouter:
         counting, asked = question(office, query.metric, query.given, frozenset({"metric", "after", "limit"}))
         refusal = asked.metric.refuse(asked.window)
         if refusal is not None:
-            raise Problem(422, "no-such-period", "No such period", f"{refusal}.")
+            raise Problem(422, "no-such-period", "No such period", f"{refusal}: name another period.")
         page: list[dict[str, Any]] = []
         more = False
         async with counting.shelves.moment() as moment:
@@ -113,4 +113,9 @@ async def _found(counting: Counting, projections: Sequence[str], subject: str) -
             found = await moment.page(name, subject)
             if found is not None:
                 return name, *found
-    raise Problem(404, "unknown-fact", "Unknown fact", f"Nothing is counted of {subject[:60]!r} there.")
+    raise Problem(
+        404,
+        "unknown-fact",
+        "Unknown fact",
+        f"Nothing is counted of {subject[:60]!r} there; GET /v1/facts lists what is.",
+    )

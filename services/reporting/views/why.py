@@ -56,13 +56,18 @@ def routes(office: Office) -> APIRouter:
     ) -> dict[str, Any]:
         since, until = day_in(query.given, "from_as_of"), day_in(query.given, "to_as_of")
         if since is None or (until is not None and since >= until):
-            raise Problem(422, "empty-period", "Empty period", "from_as_of must be a day before to_as_of.")
+            raise Problem(
+                422,
+                "empty-period",
+                "Empty period",
+                "There is nothing between these: name a from_as_of that is a day before to_as_of.",
+            )
         others = {name: value for name, value in query.given.items() if name not in OWN}
         counting, later = question(office, metric, others if until is None else {**others, "as_of": until})
         earlier = replace(later, as_of=since)
         refusal = later.metric.refuse(later.window)
         if refusal is not None:
-            raise Problem(422, "no-such-period", "No such period", f"{refusal}.")
+            raise Problem(422, "no-such-period", "No such period", f"{refusal}: name another period.")
         projection = counting.projection(later.metric.projection)
         if projection is None:
             raise LookupError(f"no projection {later.metric.projection}")

@@ -93,7 +93,9 @@ def invite(
     if campaign is None:
         raise CampaignUnknown("there is no such campaign; start it with POST /v1/campaigns")
     if campaign.over_at(now):
-        raise CampaignAlreadyClosed(f"campaign {campaign.code!r} is closed; nobody is invited to it any more")
+        raise CampaignAlreadyClosed(
+            f"campaign {campaign.code!r} is closed, and nobody is invited to it any more; start another one"
+        )
     about = {**dict(who), "invitation_id": invitation_id, "campaign_id": campaign.campaign_id, "at": now}
     word, before = (None, None) if state is None else (state.word, state.invitations.get(invitation_id))
     reason = word if word in ("withdrawn", "erased") else "needs_consent" if separate and word is None else None

@@ -64,7 +64,9 @@ def judge(answers: Sequence[IntakeAnswer], questions: Sequence[Question]) -> Jud
     for answer in answers:
         if answer.question not in asked:
             known = ", ".join(list(asked)[:20])
-            raise QuestionUnknown(f"question {answer.question!r} is not asked here; the questions are {known}")
+            raise QuestionUnknown(
+                f"question {answer.question!r} is not asked here; the questions are {known}; answer one of them"
+            )
         if answer.question in given:
             raise AnsweredTwice(f"question {answer.question!r} is answered twice; send one answer to each question")
         given[answer.question] = answer
@@ -149,7 +151,7 @@ def _question_of(answer: IntakeAnswer) -> Question:
         if answer.metric is None or answer.scale is None:
             raise ScaleUnclear(
                 f"question {answer.question!r}: without a campaign an answer must say its metric "
-                '(csat, nps, ces or rating) and its scale, such as "scale": [1, 5]'
+                '(csat, nps, ces or rating) and its scale; send them, such as "scale": [1, 5]'
             )
         return _scored(answer.question, answer.metric, answer.scale, answer.factor, answer.weight)
     if answer.choice is not None:
@@ -168,4 +170,4 @@ def _sound(name: str, fields: Mapping[str, object]) -> Question:
         return Question.model_validate({"question": name, **fields})
     except ValidationError as error:
         reason = error.errors(include_url=False, include_input=False)[0]["msg"].removeprefix("Value error, ")
-        raise ScaleUnclear(f"question {name!r}: {reason}") from error
+        raise ScaleUnclear(f"question {name!r}: {reason}; correct it and send it again") from error

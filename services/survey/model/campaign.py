@@ -102,5 +102,5 @@ def close(state: Campaign | None, now: datetime) -> list[Said]:
     if state is None:
         raise CampaignUnknown("there is no such campaign; start it with POST /v1/campaigns")
     if state.closed_at is not None:
-        raise CampaignAlreadyClosed(f"campaign {state.code!r} is closed already")
+        raise CampaignAlreadyClosed(f"campaign {state.code!r} is closed already; there is nothing more to do")
     return [Said(said.CampaignClosed(campaign_id=state.campaign_id, at=now), now)]

@@ -95,7 +95,9 @@ def submit(state: Response | None, campaign: Campaign | None, form: Submission) 
     raise.
     """
     if state is not None:
-        raise ResponseAlreadySubmitted("this response was submitted before; each response is taken once")
+        raise ResponseAlreadySubmitted(
+            "this response was submitted before, and each is taken once; there is nothing more to do"
+        )
     if form.campaign_id is None:
         questions, scoring = questions_of(form.answers, form.scoring), form.scoring
     elif campaign is None:

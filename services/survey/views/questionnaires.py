@@ -103,7 +103,9 @@ def routes(ledger: Ledger) -> APIRouter:
         name = version_id(questionnaire_id, version)
         document = await ledger.database["questionnaire_versions"].find_one({"_id": name})
         if document is None:
-            raise VersionUnknown(f"questionnaire {newest.code!r} has the versions 1 to {newest.version}")
+            raise VersionUnknown(
+                f"questionnaire {newest.code!r} has the versions 1 to {newest.version}; name one of them"
+            )
         published = PublishedVersion.model_validate(document)
         head = {"questionnaire_id": newest.questionnaire_id, "code": newest.code}
         return ShownQuestionnaire.model_validate({**head, **published.model_dump()})

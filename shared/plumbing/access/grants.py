@@ -71,7 +71,9 @@ class StoredGrant(Terms):
 def request_grant(terms: Terms, grantee: str, now: datetime, longest_days: int) -> StoredGrant:
     """Ask for a grant. Raises GrantTooLong."""
     if not now < terms.until <= now + timedelta(days=longest_days):
-        raise GrantTooLong(f"until must lie ahead, and at most {longest_days} days")
+        raise GrantTooLong(
+            f"that is no time for a grant; name an until that lies ahead, by {longest_days} days at most"
+        )
     return StoredGrant(**terms.model_dump(exclude={"grantee"}), grant_id=uuid.uuid4().hex, grantee=grantee)
 
 
@@ -89,7 +91,7 @@ def give(grant: StoredGrant, giver: str, now: datetime) -> StoredGrant:
 def revoke(grant: StoredGrant) -> StoredGrant:
     """Take a grant or a request back. Raises GrantRevokedAlready."""
     if grant.status == "revoked":
-        raise GrantRevokedAlready("this grant is revoked already")
+        raise GrantRevokedAlready("this grant is revoked already; there is nothing more to do")
     return grant.model_copy(update={"status": "revoked"})
 
 

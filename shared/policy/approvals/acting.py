@@ -40,7 +40,7 @@ def waiting_step(state: Approval, step: int, cycle: int, now: datetime) -> str:
     Late is late even before the timer has said so: where the deadline ends the route, nothing is decided after it.
     """
     if state.status not in OPEN:
-        raise ApprovalNotOpen(f"this {state.request.kind} is {state.status}; nothing waits for a decision")
+        raise ApprovalNotOpen(f"this {state.request.kind} is {state.status}; there is nothing to decide")
     if (step, cycle) != (state.step, state.cycle):
         raise StepAlreadyDecided(
             f"step {step + 1} of round {cycle} is decided already; step {state.step + 1} of round {state.cycle} "
@@ -48,7 +48,7 @@ def waiting_step(state: Approval, step: int, cycle: int, now: datetime) -> str:
         )
     final = state.status == "pending_ratification" or state.route.on_expiry == "lapse"
     if final and state.due_at is not None and now >= state.due_at:
-        raise DeadlinePassed(f"the deadline was {state.due_at:%Y-%m-%d %H:%M} UTC; a new request is needed")
+        raise DeadlinePassed(f"the deadline was {state.due_at:%Y-%m-%d %H:%M} UTC; make a new request")
     return state.route.steps[state.step]
 
 

@@ -42,7 +42,9 @@ def authorise_in_emergency(
         allowed = " or ".join(route.emergency_by) or "nobody"
         raise refusals.NoEmergencyPath(f"{allowed} may authorise a {request.kind} at once; submit it for approval")
     if acting.person == request.requester:
-        raise refusals.RequesterCannotApprove("nobody authorises a request of his own, least of all in a hurry")
+        raise refusals.RequesterCannotApprove(
+            "nobody authorises a request of his own, least of all in a hurry; ask somebody else who may"
+        )
     due = deadline(calendar, now, route.ratify_within, route.day_end)
     move = AuthorisedInEmergency(
         at=now,
@@ -63,9 +65,13 @@ def resubmit(
     returned = existing(state)
     _own(returned, acting)
     if returned.status != "returned":
-        raise refusals.ApprovalNotOpen(f"this {returned.request.kind} is {returned.status}, not returned to you")
+        raise refusals.ApprovalNotOpen(
+            f"this {returned.request.kind} is {returned.status}, not returned to you; there is nothing to correct"
+        )
     if (request.approval_id, request.requester) != (returned.request.approval_id, returned.request.requester):
-        raise refusals.NotYourRequest("a correction keeps the request and its requester")
+        raise refusals.NotYourRequest(
+            "a correction keeps the request and its requester; send it for the same one, as the same person"
+        )
     due = _due(route.within, route, calendar, now)
     move = Resubmitted(at=now, request=request, route=route, **_deadline_of(due))
     return [Decided(move, route.policy_version, due=due)]
@@ -76,13 +82,15 @@ def withdraw(state: Approval | None, acting: Acting, now: datetime, reason: str 
     mine = existing(state)
     _own(mine, acting)
     if mine.status not in ("pending", "returned"):
-        raise refusals.ApprovalNotOpen(f"this {mine.request.kind} is {mine.status}; it cannot be withdrawn any more")
+        raise refusals.ApprovalNotOpen(
+            f"this {mine.request.kind} is {mine.status}; there is nothing to withdraw any more"
+        )
     return decided(mine, [Withdrawn(at=now)], reason)
 
 
 def _own(state: Approval, acting: Acting) -> None:
     if acting.person != state.request.requester:
-        raise refusals.NotYourRequest("only the one who asked may do this")
+        raise refusals.NotYourRequest("only the one who asked may do this; ask that person")
 
 
 def _due(span: Span | None, route: Route, calendar: Calendar, now: datetime) -> Due | None:

@@ -68,7 +68,9 @@ def hand_over(
     waiting_step(open_, step, cycle, now)
     signature(open_, acting, now)
     if not open_.route.hand_over or not holds_step(open_, acting):
-        raise refusals.HandOverRefused("only the holder of the role hands a step over, where the pack allows it")
+        raise refusals.HandOverRefused(
+            "only the holder of the role hands a step over, where the pack allows it; ask that person"
+        )
     if to in {acting.person, open_.request.requester} or (to in open_.used and not open_.route.same_approver_twice):
         raise refusals.HandOverRefused("hand it to somebody who neither asks nor has approved, and is not yourself")
     if until <= now:
