@@ -11,6 +11,7 @@ from tests.support.issuer import Issuer
 from tests.support.service import Running
 
 pytestmark = pytest.mark.stack
+CLOUD = "application/cloudevents+json"
 
 
 def now() -> str:
@@ -59,3 +60,63 @@ async def test_a_file_is_read_as_of_a_moment(customer: Running, issuer: Issuer) 
         shown = told(await read(moment))
         assert not {"name", "phone", "needs", "knownAs"} & {name for name, value in shown.items() if value}
         assert (shown["region"], shown.get("grade")) == ("华东", None if moment == early else "A")
+
+
+@pytest.mark.policy("S3-14", "S1-02")
+async def test_people_orders_and_promises_are_read_as_of_a_moment_too(customer: Running, issuer: Issuer) -> None:
+    director = issuer.bearer("u-9", "director")
+
+    async def done(method: str, place: str, body: object, who: dict[str, str] = director) -> dict[str, Any]:
+        answer = await customer.client.request(method, place, json=body, headers=who)
+        assert answer.is_success, answer.text
+        told: dict[str, Any] = answer.json()
+        return told
+
+    async def heard(kind: str, **more: Any) -> None:
+        data = {"customer": "k", "order": "o-1", **more}
+        event: dict[str, Any] = {"specversion": "1.0", "id": kind, "source": "erp", "type": kind, "data": data}
+        event["time"] = "2026-03-01T10:00:00Z"
+        headers = {**issuer.bearer("erp", "system", topics=["customer-intake"]), "content-type": CLOUD}
+        answer = await customer.client.post("/v1/intake", json=event, headers=headers)
+        assert answer.json()["receipts"][0]["outcome"] == "accepted", answer.text
+
+    file = await done("POST", "/v1/customers", wang(source="erp", externalId="k", ownerId="u-1"))
+    path = f"/v1/customers/{file['customerId']}"
+    start = now()
+    person = await done("POST", f"{path}/contacts", {"name": "李敏"})
+    contact = f"{path}/contacts/{person['contactId']}"
+    await done("PUT", f"{contact}/products", {"productLines": ["x"]})
+    within: dict[str, Any] = {"promise": "寄证书", "within": {"amount": 3, "unit": "working_days"}}
+    promise = await done("POST", f"{path}/commitments", within)
+    await heard("order.placed", amount=5_000, currency="CNY")
+    early = now()
+    await done("PATCH", contact, {"name": "李小敏"})
+    await done("POST", f"{path}/commitments/{promise['commitmentId']}/outcome", {"outcome": "kept"})
+    await heard("order.cancelled")
+    other = await done("POST", "/v1/customers", wang(company="恒信食品", phone="13700000001", ownerId="u-1"))
+    await done("POST", f"/v1/customers/{other['customerId']}/contacts", {"name": "赵强"})
+
+    async def seen(moment: str | None = None, **more: str) -> tuple[list[str], list[bool], list[str]]:
+        params = {**more, **({} if moment is None else {"as_of": moment})}
+        people, orders, promises = [
+            (await customer.client.get(f"{path}/{name}", params=params, headers=director)).json()
+            for name in ("contacts", "purchases", "commitments")
+        ]
+        return (
+            sorted(one.get("name", "?") for one in people),
+            [one["cancelled"] for one in orders],
+            [one["status"] for one in promises],
+        )
+
+    assert await seen(start) == ([], [], [])
+    assert await seen(early) == await seen(early, product_line="x") == (["李敏"], [False], ["open"])
+    assert (await seen(early, product_line="y"))[0] == []
+    apart = now()
+    assert await seen() == await seen(apart) == (["李小敏"], [True], ["kept"])
+    body = {"survivorId": file["customerId"], "mergedId": other["customerId"], "reason": "同一家公司"}
+    merge = await done("POST", "/v1/merges", body, issuer.bearer("u-1", "specialist"))
+    await done("POST", f"/v1/merges/{merge['mergeId']}/decisions", {"decision": "approve", "step": 0})
+    assert (await seen())[0] == (await seen(now()))[0] == ["李小敏", "赵强"]
+    assert (await seen(apart))[0] == ["李小敏"]
+    await done("POST", f"{contact}/erasure", {})
+    assert await seen(early) == (["?"], [False], ["open"]), "of who was forgotten nothing comes back"

@@ -11,7 +11,7 @@ from pydantic import Field
 from services.customer.desk import STORED, Desk, at_home
 from services.customer.model.customer import Customer
 from services.customer.model.files import add_contact, log_interaction
-from services.customer.views.customer_file import LoggedInteraction, as_interaction
+from services.customer.views.dealings import LoggedInteraction, as_interaction
 from shared.contracts import intake
 from shared.contracts.decision import Invalid, Said, Scene
 from shared.contracts.envelope import Code, Moment

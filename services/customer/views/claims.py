@@ -5,9 +5,9 @@ from typing import Any, Literal
 
 from fastapi import APIRouter
 
-from services.customer.desk import STORED
 from services.customer.model.claims import Claim
-from services.customer.views.customer_file import MASKS, Reading, Shown, owners_of, read_file
+from services.customer.views.customer_file import MASKS, Reading, Shown
+from services.customer.views.holding import held
 from services.customer.views.worklist import After, Limit, at_stage, worklist
 from shared.contracts.envelope import Code, Moment
 from shared.plumbing.journal import Ledger
@@ -54,18 +54,15 @@ def as_claim(customer_id: str, claim_id: str, claim: Claim, now: datetime) -> di
 def routes(ledger: Ledger) -> APIRouter:
     """GET /v1/claims and /v1/customers/{customer_id}/claims."""
     router = APIRouter(prefix="/v1", tags=["privacy"])
-    claims = ledger.database["rights_claims"]
 
     @router.get("/customers/{customer_id}/claims", response_model_exclude_none=True, summary="What people claimed")
     async def of_customer(customer_id: Code, permit: Reading) -> list[ShownClaim]:
-        loaded, fields = await read_file(ledger, customer_id, permit)
-        documents = await claims.find({"owner": {"$in": owners_of(loaded)}}).sort("due_at", 1).limit(MOST).to_list()
-        found = zip(documents, await ledger.read_parts(STORED, "claims", documents), strict=True)
+        found, fields = await held(ledger, customer_id, permit, "claims", ("due_at", 1), MOST, None)
         now = ledger.clock.now()
         return [
-            ShownClaim.model_validate(masked(as_claim(stored["owner"], stored["_id"], part, now), MASKS, fields))
-            for stored, part in found
-            if isinstance(part, Claim)
+            ShownClaim.model_validate(masked(as_claim(one.owner, one.part_id, one.part, now), MASKS, fields))
+            for one in found
+            if isinstance(one.part, Claim)
         ]
 
     @router.get("/claims", response_model_exclude_none=True, summary="Claims, the earliest due first")

@@ -5,9 +5,9 @@ from typing import Any, Literal
 
 from fastapi import APIRouter
 
-from services.customer.desk import STORED
 from services.customer.model.cared import Commitment
-from services.customer.views.customer_file import MASKS, Reading, Shown, owners_of, read_file
+from services.customer.views.customer_file import MASKS, AsOf, Reading, Shown
+from services.customer.views.holding import held
 from services.customer.views.worklist import After, Limit, at_stage, worklist
 from shared.contracts.envelope import Code, Moment
 from shared.plumbing.access import allowed
@@ -70,19 +70,13 @@ def routes(ledger: Ledger) -> APIRouter:
     @router.get(
         "/customers/{customer_id}/commitments", response_model_exclude_none=True, summary="Promises to a customer"
     )
-    async def of_customer(customer_id: Code, permit: Reading) -> list[ShownCommitment]:
-        loaded, fields = await read_file(ledger, customer_id, permit)
-        documents = (
-            await commitments.find({"owner": {"$in": owners_of(loaded)}}).sort("due_at", 1).limit(MOST).to_list()
-        )
-        found = zip(documents, await ledger.read_parts(STORED, "commitments", documents), strict=True)
-        now = ledger.clock.now()
+    async def of_customer(customer_id: Code, permit: Reading, as_of: AsOf = None) -> list[ShownCommitment]:
+        found, fields = await held(ledger, customer_id, permit, "commitments", ("due_at", 1), MOST, as_of)
+        now = as_of or ledger.clock.now()
         return [
-            ShownCommitment.model_validate(
-                masked(as_commitment(stored["owner"], stored["_id"], part, now), MASKS, fields)
-            )
-            for stored, part in found
-            if isinstance(part, Commitment)
+            ShownCommitment.model_validate(masked(as_commitment(one.owner, one.part_id, one.part, now), MASKS, fields))
+            for one in found
+            if isinstance(one.part, Commitment)
         ]
 
     @router.get("/commitments", response_model_exclude_none=True, summary="Promises, the earliest due first")

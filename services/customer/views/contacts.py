@@ -1,12 +1,12 @@
-"""The people at a customer, and those who have to do with a product line."""
+"""The people at a customer, and those who have to do with a product line, now or as recorded by a moment."""
 
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
 
-from services.customer.desk import STORED
 from services.customer.model.parts import Contact
-from services.customer.views.customer_file import MASKS, Reading, Shown, owners_of, read_file
+from services.customer.views.customer_file import MASKS, AsOf, Reading, Shown
+from services.customer.views.holding import held
 from shared.contracts.envelope import Code
 from shared.plumbing.journal import Ledger
 from shared.policy.permission.masking import masked
@@ -42,18 +42,19 @@ def routes(ledger: Ledger) -> APIRouter:
         permit: Reading,
         product_line: Code | None = None,
         limit: Annotated[int, Query(ge=1, le=MAX_PAGE)] = 200,
+        as_of: AsOf = None,
     ) -> list[ShownContact]:
-        loaded, fields = await read_file(ledger, customer_id, permit)
-        query: dict[str, Any] = {"owner": {"$in": owners_of(loaded)}}
-        if product_line:
-            query["product_lines"] = product_line
-        cursor = ledger.database["contacts"].find(query).sort("_id", 1).limit(limit)
-        documents = await cursor.to_list()
-        found = zip(documents, await ledger.read_parts(STORED, "contacts", documents), strict=True)
+        having = ("product_lines", product_line) if product_line else None
+        found, fields = await held(ledger, customer_id, permit, "contacts", ("_id", 1), limit, as_of, having)
         return [
-            ShownContact.model_validate(masked(as_contact(document["_id"], part), MASKS, fields))
-            for document, part in found
-            if isinstance(part, Contact)
+            ShownContact.model_validate(masked(as_contact(one.part_id, one.part), MASKS, fields))
+            for one in found
+            if isinstance(one.part, Contact)
         ]
 
     return router
+
+
+async def prepare(ledger: Ledger) -> None:
+    """The index of the list above; safe to repeat."""
+    await ledger.database["contacts"].create_index("owner")

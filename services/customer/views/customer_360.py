@@ -13,16 +13,8 @@ from services.customer.model.parts import Contract, Purchase
 from services.customer.model.risk import Seen, reasons, score
 from services.customer.model.spending import Spending
 from services.customer.views.contacts import ShownContact
-from services.customer.views.customer_file import (
-    MASKS,
-    CustomerFile,
-    LoggedInteraction,
-    Reading,
-    Shown,
-    ShownContract,
-    ShownPurchase,
-    as_file,
-)
+from services.customer.views.customer_file import MASKS, CustomerFile, Reading, Shown, as_file
+from services.customer.views.dealings import LoggedInteraction, ShownContract, ShownPurchase
 from services.customer.views.entitlements import ShownEntitlement
 from services.customer.views.opportunities import ShownOpportunity
 from services.customer.views.sides import ShownConsent, Sides, all_sides

@@ -1,6 +1,7 @@
-"""One customer's file, the list of files, and the purchases, contracts and conversations of one."""
+"""One customer's file, now or as of an earlier moment, and the list of files."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query
@@ -11,10 +12,8 @@ from pydantic.alias_generators import to_camel
 from services.customer.desk import STORED, Desk
 from services.customer.model.customer import Customer
 from services.customer.model.files import CustomerUnknown
-from services.customer.model.parts import Contract, Interaction, Purchase
 from services.customer.views.choosing import Filter
 from shared.contracts.envelope import Code, Moment, moment_text
-from shared.contracts.state import Part
 from shared.plumbing.access import Permit, allowed, facts_in
 from shared.plumbing.database import Document
 from shared.plumbing.journal import Ledger, Loaded
@@ -49,6 +48,7 @@ MASKS = {
 """How personal fields look to whoever may see the file, but not the person (S2-21)."""
 Reading = Annotated[Permit, allowed("customer.read", rows=True)]
 """Every reading of a file is logged (S0-37)."""
+AsOf = Annotated[Moment | None, Query(description="What was recorded by then; without it what is known now.")]
 
 
 class Shown(BaseModel):
@@ -105,42 +105,6 @@ class CustomerPage(Shown):
     next: str | None = None
 
 
-class ShownPurchase(Shown):
-    """An order: amounts in minor currency units; void ones are cancelled or fully refunded."""
-
-    purchase_id: str
-    amount: int
-    refunded: int
-    currency: str
-    product_line: str | None = None
-    occurred_at: Moment
-    cancelled: bool
-    paid: bool
-
-
-class ShownContract(Shown):
-    """A contract: `monthlyAmount` in minor currency units; without `endsAt` it is open-ended."""
-
-    contract_id: str
-    monthly_amount: int
-    currency: str
-    product_line: str | None = None
-    starts_at: Moment
-    ends_at: Moment | None = None
-
-
-class LoggedInteraction(Shown):
-    """A conversation with its note."""
-
-    interaction_id: str
-    kind: str
-    at: Moment
-    channel: str | None = None
-    staff_id: str | None = None
-    needs: list[str] = []
-    note: str | None = None
-
-
 def as_file(desk: Desk, loaded: Loaded[Customer]) -> dict[str, Any]:
     """The head of a file as JSON."""
     state = loaded.state
@@ -151,12 +115,6 @@ def as_file(desk: Desk, loaded: Loaded[Customer]) -> dict[str, Any]:
     name = filing.file_name(state.code, opened) if opened else None
     more = {"version": loaded.version, "file_name": name, "missing": filing.incomplete(vars(state))}
     shown = CustomerFile.model_validate({**{field: getattr(state, field) for field in OF_STATE}, **more})
-    return shown.model_dump(mode="json", by_alias=True, exclude_none=True)
-
-
-def as_interaction(interaction_id: str, interaction: Interaction) -> dict[str, Any]:
-    """One conversation as JSON."""
-    shown = LoggedInteraction.model_validate({**interaction.model_dump(), "interaction_id": interaction_id})
     return shown.model_dump(mode="json", by_alias=True, exclude_none=True)
 
 
@@ -180,6 +138,16 @@ async def open_files(ledger: Ledger, desk: Desk, documents: Sequence[Document], 
     seen = permit.page([facts_in(STORED, one) for one in documents])
     heads = await ledger.read_heads(STORED, documents)
     return [masked(as_file(desk, one), MASKS, fields) for one, fields in zip(heads, seen, strict=True)]
+
+
+async def file_then(ledger: Ledger, customer_id: str, moment: datetime) -> Loaded[Customer]:
+    """A file with all it held as it was recorded by a moment. Raises CustomerUnknown where there was none yet."""
+    past = await past_state(ledger, STORED, customer_id, moment)
+    if past.state is None:
+        raise CustomerUnknown(
+            f"there was no file of customer {customer_id} yet at {moment_text(moment)}; name a later moment"
+        )
+    return past
 
 
 def owners_of(loaded: Loaded[Customer]) -> list[str]:
@@ -253,68 +221,12 @@ def routes(ledger: Ledger, desk: Desk) -> APIRouter:
     async def read_customer(
         customer_id: Code,
         permit: Reading,
-        as_of: Annotated[Moment | None, Query(description="The file as it was recorded by then.")] = None,
+        as_of: AsOf = None,
     ) -> dict[str, Any]:
         if as_of is None:
             return await show(customer_id, permit)
         _, fields = await read_file(ledger, customer_id, permit)
-        past = await past_state(ledger, STORED, customer_id, as_of)
-        if past.state is None:
-            raise CustomerUnknown(
-                f"there was no file of customer {customer_id} yet at {moment_text(as_of)}; name a later moment"
-            )
-        return masked(as_file(desk, past), MASKS, fields)
-
-    @router.get(
-        "/{customer_id}/purchases", response_model_exclude_none=True, summary="Orders of a customer, newest first"
-    )
-    async def purchases(
-        customer_id: Code, permit: Reading, limit: Annotated[int, Query(ge=1, le=1000)] = 200
-    ) -> list[ShownPurchase]:
-        loaded, _ = await read_file(ledger, customer_id, permit)
-        found = await parts_of(loaded, "purchases", "occurred_at", limit)
-        return [
-            ShownPurchase.model_validate({**part.model_dump(), "purchase_id": name})
-            for name, part in found
-            if isinstance(part, Purchase)
-        ]
-
-    @router.get(
-        "/{customer_id}/contracts", response_model_exclude_none=True, summary="Contracts of a customer, newest first"
-    )
-    async def contracts(
-        customer_id: Code, permit: Reading, limit: Annotated[int, Query(ge=1, le=1000)] = 200
-    ) -> list[ShownContract]:
-        loaded, _ = await read_file(ledger, customer_id, permit)
-        found = await parts_of(loaded, "contracts", "starts_at", limit)
-        return [
-            ShownContract.model_validate({**part.model_dump(), "contract_id": name})
-            for name, part in found
-            if isinstance(part, Contract)
-        ]
-
-    @router.get(
-        "/{customer_id}/interactions",
-        response_model_exclude_none=True,
-        summary="Conversations with a customer, newest first",
-    )
-    async def interactions(
-        customer_id: Code, permit: Reading, limit: Annotated[int, Query(ge=1, le=1000)] = 200
-    ) -> list[LoggedInteraction]:
-        loaded, fields = await read_file(ledger, customer_id, permit)
-        found = await parts_of(loaded, "interactions", "at", limit)
-        return [
-            LoggedInteraction.model_validate(masked(as_interaction(name, part), MASKS, fields))
-            for name, part in found
-            if isinstance(part, Interaction)
-        ]
-
-    async def parts_of(loaded: Loaded[Customer], name: str, moment: str, limit: int) -> list[tuple[str, Part]]:
-        owners = {"owner": {"$in": owners_of(loaded)}}
-        cursor = ledger.database[name].find(owners).sort(moment, -1).limit(limit)
-        documents = await cursor.to_list()
-        found = await ledger.read_parts(STORED, name, documents)
-        return [(document["_id"], part) for document, part in zip(documents, found, strict=True)]
+        return masked(as_file(desk, await file_then(ledger, customer_id, as_of)), MASKS, fields)
 
     async def show(customer_id: str, permit: Permit) -> dict[str, Any]:
         return filed(*await read_file(ledger, customer_id, permit))
@@ -331,7 +243,3 @@ async def prepare(ledger: Ledger) -> None:
     for field in ("grade", "partner_id", "key_mark"):
         await ledger.database["customers"].create_index(field)
     await ledger.database["customers"].create_index([("lifecycle", 1), ("_id", 1)])
-    await ledger.database["purchases"].create_index("occurred_at")
-    for collection, moment in (("purchases", "occurred_at"), ("contracts", "starts_at"), ("interactions", "at")):
-        await ledger.database[collection].create_index([("owner", 1), (moment, -1)])
-    await ledger.database["contacts"].create_index("owner")

@@ -14,7 +14,8 @@ from services.customer.model.spending import Spending
 from services.customer.model.visits import Visit
 from services.customer.reactions.note_what_others_tell import HEARD
 from services.customer.views.contacts import as_contact
-from services.customer.views.customer_file import MASKS, Shown, ShownContract, ShownPurchase, as_interaction
+from services.customer.views.customer_file import MASKS, Shown
+from services.customer.views.dealings import ShownContract, ShownPurchase, as_interaction
 from services.customer.views.entitlements import ENTITLEMENT_MASKS, entitlement
 from services.customer.views.opportunities import as_opportunity
 from services.customer.views.visits import STORED as VISITS
