@@ -11,6 +11,7 @@ the loop goes on: with the commit, and with whoever asks for numbers.
 
 import asyncio
 from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import TypeAlias, TypeVar
 
@@ -23,7 +24,7 @@ from shared.plumbing.listening import Batch, Record
 from shared.plumbing.logs import check_cursor
 from shared.plumbing.pile import Pile
 from shared.plumbing.plan import Outcome, Plan
-from shared.plumbing.slices import Hand, Planned, Slice, sliced
+from shared.plumbing.slices import Hand, Planned, Slice, first_lacking, sliced
 from shared.plumbing.slips import USUAL, Rules, posted
 from shared.plumbing.store import Cursor, CursorMoved, Interrupted, Move, NotNew, Store
 from shared.plumbing.store_documents import place_name
@@ -94,9 +95,7 @@ class BatchCommitter:
         """Where counting goes on in each partition. Raises LogBroken, database errors and KafkaError."""
         standing = await self._store.cursors()
         cursors = {place: standing.get(place, UNCOUNTED) for place in places}
-        if self._bounds is not None:
-            for place, (start, end) in (await self._bounds(places)).items():
-                check_cursor(place, cursors[place], start, end)
+        await self._check_logs(cursors)
         return {place: cursor.next for place, cursor in cursors.items()}
 
     async def take(self, batch: Batch) -> dict[TopicPartition, int]:
@@ -172,6 +171,7 @@ class BatchCommitter:
             raise Interrupted("partitions moved while they were counted")
         hand.generation = self._generation
         fresh: dict[TopicPartition, Sequence[Record]] = {}
+        holes: dict[TopicPartition, Cursor] = {}
         for place, records in batch.items():
             cursor = self._cursors[place]
             reached = hand.offsets.get(place, cursor.next)
@@ -185,6 +185,10 @@ class BatchCommitter:
             if uncounted:
                 fresh[place] = uncounted
                 hand.cursors.setdefault(place, cursor)
+            lacking = first_lacking(reached, uncounted)
+            if lacking is not None:
+                holes[place] = replace(cursor, next=lacking)
+        await self._check_logs(holes)  # what retention has taken is no hole, however often one looks
         hand.slices += sliced(fresh, self._slice_records)
 
     async def _advance(self, hand: Hand) -> None:
@@ -218,13 +222,17 @@ class BatchCommitter:
         cursors = await self._store.claim(places)
         slips = await self._store.slips(places)
         point("committer.claimed")
-        if self._bounds is not None:
-            for place, (start, end) in (await self._bounds(places)).items():
-                check_cursor(place, cursors[place], start, end)
+        await self._check_logs(cursors)
         if generation != self._generation:
             raise Interrupted("partitions moved while they were claimed")
         self._cursors.update(cursors)
         self._pile.add(slips)
+
+    async def _check_logs(self, cursors: Mapping[TopicPartition, Cursor]) -> None:
+        """Raises LogBroken where a log does not hold all that is not counted yet."""
+        if self._bounds is not None and cursors:
+            for place, (start, end) in (await self._bounds(cursors.keys())).items():
+                check_cursor(place, cursors[place], start, end)
 
     async def _plan(self, part: Slice, shard: str, behind: Planned | None) -> Planned:
         """What the slice makes of what is stored, or will be once the slice `behind` which it stands is."""

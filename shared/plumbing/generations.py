@@ -154,12 +154,16 @@ class Generations:
         await session.with_transaction(held, SNAPSHOT, MAJORITY)
 
     async def swap(self, number: int, ends: Mapping[TopicPartition, int], session: Session) -> bool:
-        """Let a generation answer from now on; False while it is `behind`. Raises Overtaken, PyMongoError."""
+        """Let a generation answer from now on; False while it is `behind`, or live counting is not held any more.
+
+        `ends` are those of the logs while it was held: where counting goes on, it may be ahead of them. Raises
+        Overtaken, PyMongoError.
+        """
 
         async def swapped(session: Session) -> bool:
             standing = await self.building(number, session)
             await self._fence(standing.live, ends, session)
-            if await self.behind(number, ends, session):
+            if not standing.held or await self.behind(number, ends, session):
                 await session.abort_transaction()
                 return False
             now = (await self._database.command("hello"))["localTime"]

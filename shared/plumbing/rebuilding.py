@@ -141,6 +141,7 @@ class Rebuild:
         if await self._generations.behind(self._number, ends) > NEAR:
             return False
         await self._generations.hold(self._number, ends, self._session)
+        ends = await self._consumer.end_offsets(list(self._next))  # live counting went on until just now
         give_up = time.monotonic() + HOLD_S
         while not await self._generations.swap(self._number, ends, self._session):
             if time.monotonic() > give_up:

@@ -59,3 +59,10 @@ def sliced(records: Slice, size: int) -> list[dict[TopicPartition, Sequence[Reco
             if share := of_place[len(of_place) * number // count : len(of_place) * (number + 1) // count]:
                 part[place] = share
     return slices
+
+
+def first_lacking(start: int, records: Sequence[Record]) -> int | None:
+    """The first offset from `start` on that none of these has, of those before their last one; None: there is none."""
+    if not records or records[-1].offset - start < len(records):
+        return None
+    return next(offset for offset, record in enumerate(records, start) if record.offset != offset)

@@ -105,8 +105,11 @@ class MongoStore:
                 self._name = self._generations.prefix((await self._generations.to_count()).live)
             claimed = await self._claim_all(places)
             self._claims = True
-            # A swap between the look and the claim would have left us in the former generation.
-            if await self._standing_name() == self._name:
+            if self._generation is not None:
+                return claimed
+            # A swap between the look and the claim would have left us in the former generation; a hold holds us, too.
+            standing = await self._generations.standing()
+            if not standing.held and self._generations.prefix(standing.live) == self._name:
                 return claimed
 
     async def _claim_all(self, places: Some[TopicPartition]) -> dict[TopicPartition, Cursor]:
@@ -190,12 +193,13 @@ class MongoStore:
             raise
 
     async def post(self, writes: Writes) -> None:
+        name = self._name  # a claim beside it may change over to another generation, where these slips never stood
         session = self._posting = self._posting or self._client.start_session()
         try:
             async with await session.start_transaction(read_concern=SNAPSHOT, write_concern=MAJORITY):
-                await self._post(writes, session)
+                await self._post(name, writes, session)
                 if writes.slip is not None:
-                    await self._of("slips").insert_one(slip_document(writes.slip), session=session)
+                    await self._of("slips", name).insert_one(slip_document(writes.slip), session=session)
         except BaseException as error:
             self._posting = None
             await session.end_session()
@@ -238,7 +242,7 @@ class MongoStore:
         ]
         if news is not None:
             updates[0]["u"]["$set"]["news"] = news  # one of them tells it for the whole commit
-        if await self._update("cursors", updates, session) == len(moves):
+        if await self._update(self._name, "cursors", updates, session) == len(moves):
             return
         standing = await cursors_from(self._of("cursors"))
         missed = [
@@ -267,7 +271,7 @@ class MongoStore:
             await self._of("changes").insert_many(
                 [change_document(change) for change in writes.changes], session=session
             )
-        await self._post(writes, session)
+        await self._post(self._name, writes, session)
         if writes.slip is not None:
             await self._of("slips").insert_one(slip_document(writes.slip), session=session)
         if writes.park or writes.unpark:
@@ -284,36 +288,38 @@ class MongoStore:
                 session=session,
             )
 
-    async def _post(self, writes: Writes, session: Session) -> None:
+    async def _post(self, name: str, writes: Writes, session: Session) -> None:
         if writes.posted:
-            removed = await self._of("slips").delete_many(
+            removed = await self._of("slips", name).delete_many(
                 {"_id": {"$in": [slip.id for slip in writes.posted]}}, session=session
             )
             if removed.deleted_count != len(writes.posted):
                 raise Interrupted("slips were posted by another")
-        for name, cells in (("cells", writes.live), ("dated", writes.dated)):
-            await self._add(name, cells, session)
+        for part, cells in (("cells", writes.live), ("dated", writes.dated)):
+            await self._add(name, part, cells, session)
 
-    async def _add(self, name: str, cells: Mapping[str, Sums], session: Session) -> None:
+    async def _add(self, name: str, part: str, cells: Mapping[str, Sums], session: Session) -> None:
         """Add to cells. One that is not there yet is inserted: its sums one by one would cost mongod ten times more.
 
         Should another insert it meanwhile, one transaction is aborted: no sum is lost, and none is written twice.
         """
         if not cells:
             return
-        found = self._of(name).find({"_id": {"$in": list(cells)}}, {"_id": 1}, session=session)
+        found = self._of(part, name).find({"_id": {"$in": list(cells)}}, {"_id": 1}, session=session)
         known = {document["_id"] for document in await found.to_list()}
         for documents in _portions(cells, cells.keys() - known, SUMS_AN_INSERT):
-            await self._of(name).insert_many([cell_document(key, cells[key]) for key in documents], session=session)
+            await self._of(part, name).insert_many(
+                [cell_document(key, cells[key]) for key in documents], session=session
+            )
         for keys in _portions(cells, known, SUMS_AN_UPDATE):
             updates = [{"q": {"_id": key}, "u": {"$inc": cells[key]}} for key in keys]
-            if await self._update(name, updates, session) != len(updates):
-                raise Interrupted(f"{name} vanished while they were added to")
+            if await self._update(name, part, updates, session) != len(updates):
+                raise Interrupted(f"{part} vanished while they were added to")
 
-    async def _update(self, name: str, updates: list[Document], session: Session) -> int:
+    async def _update(self, name: str, part: str, updates: list[Document], session: Session) -> int:
         """Run one update command; the number of documents matched or upserted. Raises PyMongoError, Interrupted."""
         reply = await self._database.command(
-            "update", collection_name(self._name, name), updates=updates, ordered=True, session=session
+            "update", collection_name(name, part), updates=updates, ordered=True, session=session
         )
         if reply.get("writeErrors"):
             error = reply["writeErrors"][0]

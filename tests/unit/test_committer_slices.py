@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from shared.plumbing.clock import ManualClock
 from shared.plumbing.committer import BatchCommitter
 from shared.plumbing.listening import Batch, Record
+from shared.plumbing.logs import LogBroken
 from shared.plumbing.projection import Fact, Heard, Unfit
 from shared.plumbing.slices import sliced
 from shared.plumbing.store import Interrupted, Move, Page, Writes
@@ -243,3 +244,44 @@ async def counted(batch: Mapping[TopicPartition, list[Record]]) -> dict[str, Any
     store = MemoryStore()
     await committer(store, 10_000).take(batch)
     return store.contents()
+
+
+def test_what_retention_took_while_it_was_not_counted_yet_is_no_hole() -> None:
+    """Two looks alike prove nothing where the log begins only behind what is lacking."""
+
+    async def scenario() -> None:
+        log, counting = {"begins": 0}, committer(MemoryStore(), 10)
+
+        async def bounds(places: Collection[TopicPartition]) -> dict[TopicPartition, tuple[int, int]]:
+            return dict.fromkeys(places, (log["begins"], 8))
+
+        counting.ask_bounds_of(bounds)
+        records = tallied(HERE, 8)
+        assert await counting.take({HERE: records[:2]}) == {HERE: 2}
+        assert await counting.take({HERE: records[3:4]}) == {HERE: 2}
+        assert await counting.take({HERE: records[3:4]}) == {HERE: 4}  # a mere hole
+        log["begins"] = 7
+        assert await counting.take({HERE: records[7:]}) == {HERE: 4}
+        with pytest.raises(LogBroken, match="retention"):
+            await counting.take({HERE: records[7:]})
+        log["begins"] = 0
+        assert await counting.take({HERE: [*records[4:5], *records[6:7]]}) == {HERE: 7}  # so is what lies within
+
+    asyncio.run(scenario())
+
+
+def test_what_retention_took_between_two_records_in_hand_is_no_hole() -> None:
+    """Records that were read one poll after another may be handed over together."""
+
+    async def scenario() -> None:
+        begins, counting = iter([0, 6]), committer(MemoryStore(), 10)
+
+        async def bounds(places: Collection[TopicPartition]) -> dict[TopicPartition, tuple[int, int]]:
+            return dict.fromkeys(places, (next(begins), 8))
+
+        counting.ask_bounds_of(bounds)
+        records = tallied(HERE, 8)
+        with pytest.raises(LogBroken, match="only 2 records of it are counted"):
+            await counting.take({HERE: [*records[:2], *records[6:]]})
+
+    asyncio.run(scenario())
