@@ -131,6 +131,8 @@ class Hearing(ConsumerRebalanceListener):  # type: ignore[misc]
     async def on_partitions_assigned(self, assigned: Sequence[TopicPartition]) -> None:
         self._joined = True
         self.progressed_at = time.monotonic()
+        # A batch may have ended after its partitions were revoked, and others go on there now.
+        self._next = {partition: self._next[partition] for partition in assigned if partition in self._next}
         consumer = self._find_consumer()
         if self._joins_twice and consumer is not None and consumer is not self._joined_twice:
             self._joined_twice = consumer
@@ -157,12 +159,13 @@ class Hearing(ConsumerRebalanceListener):  # type: ignore[misc]
             offsets = await self._until_taken(batch, consumer)
         if offsets is None:
             return
+        self.failing = None
         BATCH_SECONDS.labels(self.group).observe(time.monotonic() - started)
         self.progressed_at = time.monotonic()
         for partition, end in ends.items():
             self._unfinished.pop(partition, None)
             reached = offsets.get(partition)
-            if reached is None:
+            if reached is None or partition not in consumer.assignment():
                 continue
             self._next[partition] = reached
             if reached != end:
@@ -187,6 +190,8 @@ class Hearing(ConsumerRebalanceListener):  # type: ignore[misc]
             self.failing = f"{type(error).__name__}: {error}"
             log.warning("cannot look back, will try again", group=self.group, error=self.failing, exc_info=True)
             return
+        if not self._unfinished:  # else what is wrong with the batch in hand, if anything, stands there
+            self.failing = None
         for partition, offset in begins.items():
             if partition in consumer.assignment() and partition not in self._next:
                 self._next[partition] = offset
@@ -237,7 +242,7 @@ class Hearing(ConsumerRebalanceListener):  # type: ignore[misc]
         pause = 0.05
         while True:
             try:
-                offsets = await self.listener.take(batch)
+                return await self.listener.take(batch)
             except asyncio.CancelledError:
                 raise
             except Exception as error:  # raising here would lose the batch
@@ -247,9 +252,6 @@ class Hearing(ConsumerRebalanceListener):  # type: ignore[misc]
                     return None
                 await asyncio.sleep(pause)
                 pause = min(pause * 2, LONGEST_PAUSE_S)
-            else:
-                self.failing = None
-                return offsets
 
     def _seek(self, consumer: AIOKafkaConsumer, partition: TopicPartition, offset: int) -> None:
         try:

@@ -41,6 +41,8 @@ class _Watcher:
         self.lost: Exception | None = None
 
     def tell(self, news: News) -> None:
+        if self.lost is not None:  # what it missed must not lie before what it is told
+            return
         try:
             self.box.put_nowait(news)
         except asyncio.QueueFull:
@@ -48,12 +50,16 @@ class _Watcher:
 
     async def next(self, seconds: float) -> News | None:
         """The next news, None when there were none for so long. Raises why there are no more."""
-        if self.lost is not None:
-            raise self.lost
+        self._raise_loss()
         try:
             return await asyncio.wait_for(self.box.get(), seconds)
         except TimeoutError:
+            self._raise_loss()
             return None
+
+    def _raise_loss(self) -> None:
+        if self.lost is not None:
+            raise self.lost
 
 
 class Newsroom:

@@ -1,7 +1,7 @@
 """The recipe around a listener, with a consumer and a listener written by hand: nothing is skipped or raised."""
 
 import asyncio
-from collections.abc import AsyncIterable, Callable, Sequence
+from collections.abc import AsyncIterable, Callable, Collection, Sequence
 from typing import Any, cast
 
 import pytest
@@ -23,6 +23,7 @@ class Consumer:
         self.refuse_commits = False
         self.answers_no_more = False
         self.ends = {A: 0, B: 0}
+        self.committed_before: dict[TopicPartition, int] = {}
         self.waiting: list[list[Record]] = []
 
     async def getmany(self, **_: int) -> dict[TopicPartition, list[Record]]:
@@ -53,7 +54,7 @@ class Consumer:
         return dict.fromkeys(partitions, 0)
 
     async def committed(self, partition: TopicPartition) -> int | None:
-        return None
+        return self.committed_before.get(partition)
 
 
 class Listener:
@@ -194,6 +195,13 @@ async def test_a_backlog_that_fails_is_taken_batch_by_batch() -> None:
     assert scene.consumer.committed_at == [{A: A_LOT}]
 
 
+async def test_a_backlog_that_is_taken_ends_what_was_wrong_before() -> None:
+    scene = Backlog()
+    scene.hearing.failing = "LogBroken: of a partition that was given away since"
+    await scene.poll(*records(A, *range(A_LOT)))
+    assert scene.hearing.failing is None
+
+
 async def test_a_stop_does_not_wait_for_a_consumer_that_answers_no_more(scene: Scene) -> None:
     scene.hearing.attach(lambda: cast("AIOKafkaConsumer", scene.consumer), joins_twice=False)
     scene.consumer.ends = {A: 5, B: 7}
@@ -264,6 +272,26 @@ async def test_an_empty_poll_is_nothing(scene: Scene) -> None:
     assert (scene.listener.taken, scene.consumer.committed_at) == ([], [])
 
 
+async def test_a_look_back_that_succeeds_is_no_failure_any_more(scene: Scene) -> None:
+    """Nothing else says so where no record comes, and a process that is not ready is asked nothing."""
+    answers: list[Exception | None] = [KafkaError("not yet"), None]
+
+    async def begins(places: Collection[TopicPartition]) -> Offsets:
+        answer = answers.pop(0)
+        if answer is not None:
+            raise answer
+        return dict.fromkeys(places, 5)
+
+    hearing = Hearing("group", ["t"], scene.listener, begins)
+    hearing.attach(lambda: cast("AIOKafkaConsumer", scene.consumer), joins_twice=False)
+    failing = []
+    for _ in range(2):
+        await hearing.look_back()
+        failing.append(hearing.failing)
+    assert failing == ["KafkaError: KafkaError: not yet", None]
+    assert sorted(scene.consumer.sought) == [(A, 5), (B, 5)]
+
+
 async def test_lag_counts_what_is_not_taken_yet(scene: Scene) -> None:
     assert await scene.hearing.lag() is None
     scene.hearing.attach(lambda: cast("AIOKafkaConsumer", scene.consumer), joins_twice=False)
@@ -274,6 +302,35 @@ async def test_lag_counts_what_is_not_taken_yet(scene: Scene) -> None:
     assert await scene.hearing.lag() == 4 + 2
     scene.consumer.assigned = {A}
     await scene.poll(*records(A, 7))
+    assert await scene.hearing.lag() == 0
+
+
+@pytest.mark.parametrize("assigned_meanwhile", [True, False], ids=["assigned-meanwhile", "assigned-later"])
+async def test_a_batch_that_ends_after_its_partition_left_says_nothing_of_it(
+    scene: Scene, assigned_meanwhile: bool
+) -> None:
+    """Else a partition that comes back later seems to lag behind where another has long been, and we seem stuck."""
+    scene.hearing.attach(lambda: cast("AIOKafkaConsumer", scene.consumer), joins_twice=False)
+
+    async def moved() -> None:
+        scene.consumer.assigned = {B}
+        await scene.hearing.on_partitions_assigned([B])
+
+    class Slow(Listener):
+        async def take(self, batch: Batch) -> Offsets:
+            await scene.hearing.on_partitions_revoked([A, B])
+            if assigned_meanwhile:
+                await moved()
+            return await super().take(batch)
+
+    scene.hearing.listener = Slow()
+    await scene.poll(*records(A, 3))
+    if not assigned_meanwhile:
+        await moved()
+    scene.consumer.assigned, scene.consumer.ends = {A, B}, {A: 9, B: 0}
+    await scene.hearing.on_partitions_revoked([B])
+    await scene.hearing.on_partitions_assigned([A, B])
+    scene.consumer.committed_before = {A: 9}
     assert await scene.hearing.lag() == 0
 
 

@@ -25,6 +25,12 @@ class Paper:
         self.printed = [news(1)]
         self._more = asyncio.Event()
         self.lost_before = ""
+        self.torn = False
+
+    def tear(self) -> None:
+        """Whoever reads loses the place; what is printed now nobody reads there."""
+        self.torn = True
+        self._more.set()
 
     def append(self, *ids: str) -> str:
         self.printed.append(news(len(self.printed) + 1, *ids))
@@ -39,6 +45,9 @@ class Paper:
 
     async def _read(self, place: int) -> AsyncIterator[News]:
         while True:
+            if self.torn:
+                self.torn = False
+                raise PositionLost("torn")
             if place < len(self.printed):
                 yield self.printed[place]
                 place += 1
@@ -112,6 +121,25 @@ async def test_a_position_too_old_is_said_to_be_lost() -> None:
     paper.append("b")
     with pytest.raises(PositionLost):
         await ids_until(Newsroom(paper), "00000001", "b")
+
+
+async def test_who_waits_while_the_place_is_lost_is_told_no_later_one() -> None:
+    """A position told as reached would be come back with, and what was lost before it never asked for."""
+    paper = Paper()
+    room = Newsroom(paper)
+    told: set[str] = set()
+
+    async def watch() -> None:
+        async with aclosing(room.watch(None, 0.05)) as watching:
+            async for news in watching:
+                if not told:
+                    paper.append("unread")
+                    paper.tear()
+                told.add(news.position)
+
+    with pytest.raises(PositionLost):
+        await watch()
+    assert told == {"00000001"}
 
 
 async def test_a_position_that_is_never_reached_is_none_of_ours(monkeypatch: pytest.MonkeyPatch) -> None:
