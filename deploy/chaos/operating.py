@@ -25,12 +25,12 @@ from deploy.chaos.topics import bounds
 from deploy.local.anew import made_anew, publish_anew
 from deploy.local.places import ROOT
 from deploy.local.state import KEYS_NAME
-from deploy.local.topics import events_topics, plan
+from deploy.local.topics import journaled_topics, plan
 
 REFUSED_WITHIN_S = 120.0
 """Running services look at their topics every 30 s."""
 RUNBOOK = "docs/runbook.md"
-TOPICS, DATABASES = events_topics(plan()), "manyi-"
+TOPICS, DATABASES = journaled_topics(plan()), "manyi-"
 
 
 async def change_topic(scene: Scene) -> float:

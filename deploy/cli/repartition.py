@@ -58,7 +58,7 @@ async def _elsewhere(partitions: int) -> None:
 
 async def _anew(kafka: str, mongo: str, partitions: int) -> None:
     from deploy.local.anew import publish_anew
-    from deploy.local.topics import DEFAULT_PREFIX, events_topics, plan
+    from deploy.local.topics import DEFAULT_PREFIX, journaled_topics, plan
 
-    topics = events_topics(plan(os.environ.get("MANYI_TOPIC_PREFIX", DEFAULT_PREFIX), partitions))
+    topics = journaled_topics(plan(os.environ.get("MANYI_TOPIC_PREFIX", DEFAULT_PREFIX), partitions))
     await publish_anew(kafka, mongo, topics, os.environ.get("MANYI_DATABASE_PREFIX", DEFAULT_PREFIX))

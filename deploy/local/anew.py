@@ -20,10 +20,10 @@ GONE_WITHIN_S = 60.0
 
 
 async def publish_anew(kafka: str, mongo: str, topics: Sequence[Topic], database_prefix: str) -> None:
-    """Make the events topics anew, empty; at the next start speakers say all of their journals, reporting counts all.
+    """Make `topics` anew, empty; at the next start speakers say all of their journals, reporting counts all.
 
-    `topics` as they shall be. Every service must be stopped. May be repeated after it died: until it is through,
-    services refuse to start. Raises CannotContinue while a service runs, or when Kafka refuses.
+    They are the journaled ones, as they shall be. Every service must be stopped. May be repeated after it died: until
+    it is through, services refuse to start. Raises CannotContinue while a service runs, or when Kafka refuses.
     """
     await asyncio.to_thread(refuse_while_running, mongo, database_prefix)
     await made_anew(kafka, topics)

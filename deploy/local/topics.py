@@ -48,9 +48,9 @@ def plan(prefix: str = DEFAULT_PREFIX, partitions: int = DEFAULT_PARTITIONS) -> 
     ]
 
 
-def events_topics(topics: Iterable[Topic]) -> list[Topic]:
-    """Those that are copies of a journal."""
-    return [topic for topic in topics if topic.name.endswith("-events")]
+def journaled_topics(topics: Iterable[Topic]) -> list[Topic]:
+    """Those that are copies of a journal, and what is promised about these copies: of others it would not be true."""
+    return [topic for topic in topics if topic.name.endswith(("-events", "watermarks"))]
 
 
 def plan_from_environment() -> list[Topic]:

@@ -6,7 +6,7 @@ partition is counted through T; until then only as far as its last counted event
 
 import time
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -24,6 +24,7 @@ from shared.plumbing.telemetry import logger
 NOT_BEGUN = Cursor(0, 0)
 KEPT_S = 1.0
 """What was read is good for so long: older watermarks promise less, never too much."""
+FURTHEST = 2**62
 
 log = logger("watermarks")
 
@@ -46,12 +47,15 @@ class Counted:
     """Nothing recorded by then can still appear: promised by watermarks that our cursors have passed."""
     behind: int | None
     """Records not yet counted."""
+    set_aside: int | None = None
+    """Records passed over that may still be counted, on the days of their recording; None: not looked at."""
 
     def shown(self) -> dict[str, Any]:
         return {
             "recorded_through": _shown(self.recorded_through),
             "final_through": _shown(self.final_through),
             "behind": self.behind,
+            "set_aside": self.set_aside,
         }
 
 
@@ -96,14 +100,15 @@ class Watermarks:
             told = parse_json(value)
             place = TopicPartition(told["topic"], int(told["partition"]))
             through, end = parse_moment(told["recordedthrough"]), told.get("offset")
+            known = place in self._ends if self._ends else place.topic in self._topics
         except (Malformed, KeyError, TypeError, ValueError) as error:
             # A watermark only ever makes a number final; without it the number stays provisional.
             log.warning("watermark not understood", error=type(error).__name__)
             return None
-        if place.topic not in self._topics:
-            return None
-        if type(end) is not int:
-            # The relay has sent nothing there since it began, so what it promises stands before the present end.
+        if not known:
+            return None  # to ask Kafka for the end of a partition that is not there would never end
+        if type(end) is not int or not 0 <= end <= FURTHEST:
+            # The relay has sent nothing there since it began, or knows not where: all stands before the present end.
             found = await self._bounds([place])
             if place not in found:
                 return None
@@ -116,10 +121,18 @@ class Watermarks:
         if places:
             self._ends = {place: end for place, (_, end) in (await self._bounds(places)).items()}
 
-    async def counted(self, cursors: Mapping[TopicPartition, Cursor]) -> dict[str, Counted]:
-        """How far each topic is counted, by these cursors."""
+    async def counted(
+        self, cursors: Mapping[TopicPartition, Cursor], aside: Mapping[str, int] | None
+    ) -> dict[str, Counted]:
+        """How far each topic is counted, by these cursors and with so many records set aside (None: not looked at)."""
         marks = await self._marks()
-        return {topic: counted_of(topic, cursors, marks, self._ends) for topic in sorted(self._topics)}
+        return {
+            topic: replace(
+                counted_of(topic, cursors, marks, self._ends),
+                set_aside=None if aside is None else aside.get(topic, 0),
+            )
+            for topic in sorted(self._topics)
+        }
 
     async def _marks(self) -> Mapping[TopicPartition, Watermark]:
         at, marks = self._read_marks
@@ -139,15 +152,16 @@ def counted_of(
     ends: Mapping[TopicPartition, int],
 ) -> Counted:
     """How far one topic is counted: as far as its partition that is least so."""
+    ends = {place: end for place, end in ends.items() if place.topic == topic}
     places = {place for known in (cursors, marks, ends) for place in known if place.topic == topic}
     recorded = [cursor.recorded for place, cursor in cursors.items() if place.topic == topic and cursor.recorded]
     final: datetime | None = None
-    if ends and places:
+    if ends:
         promised = [
             marks[place].through
             for place in places
             if place in marks and cursors.get(place, NOT_BEGUN).next >= marks[place].end
         ]
         final = min(promised) if len(promised) == len(places) else None
-    behind = sum(max(0, ends[place] - cursors.get(place, NOT_BEGUN).next) for place in places if place in ends)
+    behind = sum(max(0, end - cursors.get(place, NOT_BEGUN).next) for place, end in ends.items())
     return Counted(min(recorded, default=None), final, behind if ends else None)

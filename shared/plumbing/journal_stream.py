@@ -3,6 +3,7 @@
 Raw commands are used, since they hand over whole batches and the token after an empty one.
 """
 
+from datetime import UTC, datetime
 from typing import Any
 
 from shared.plumbing.database import Database, Document, Session
@@ -27,9 +28,11 @@ class JournalStream:
         self._cursor = 0
         self._first: list[Document] = []
         self.token = token
+        self.read_at = datetime.fromtimestamp(0, UTC)
+        """When the database was asked for more for the last time, by its own clock."""
 
     async def open(self) -> None:
-        """Raises OperationFailure with a code of TOKEN_LOST when the token cannot be resumed from."""
+        """Raises OperationFailure when the token cannot be resumed from."""
         options: Document = {} if self.token is None else {"resumeAfter": self.token}
         inserts = {
             "operationType": "insert",
@@ -74,6 +77,7 @@ class JournalStream:
             self._cursor = reply["cursor"]["id"]
             changes = reply["cursor"]["nextBatch"]
             self.token = reply["cursor"].get("postBatchResumeToken", self.token)
+            self.read_at = reply["operationTime"].as_datetime()
         return [
             {
                 "collection": change["ns"]["coll"],

@@ -63,7 +63,7 @@ class Publisher:
         self._dead_letters_topic = dead_letters_topic
         self._watermarks_topic = watermarks_topic
         self._service = service
-        self._ends: dict[int, int] = {}
+        self._ends: dict[int, int | None] = {}
 
     async def send(self, documents: Sequence[Document]) -> None:
         """Send all, pipelined, and wait for every acknowledgement. Raises KafkaError when one is refused.
@@ -93,7 +93,8 @@ class Publisher:
         answers = await asyncio.gather(*(acknowledgement for _, _, acknowledgement in posted))
         for ((topic, partition), count, _), metadata in zip(posted, answers, strict=True):
             if topic == self._events_topic:
-                self._ends[partition] = metadata.offset + count
+                # Where a pack that came twice stands Kafka may know no more (-1): whoever hears of it asks for the end.
+                self._ends[partition] = metadata.offset + count if metadata.offset >= 0 else None
             RELAYED.labels(topic).inc(count)
 
     async def _post(self, place: Place, pack: BatchBuilder) -> tuple[Place, int, Acknowledgement]:

@@ -20,7 +20,8 @@ from pymongo.errors import DuplicateKeyError, OperationFailure, PyMongoError
 from shared.plumbing.clock import Clock
 from shared.plumbing.crashing import point
 from shared.plumbing.database import Client, Database, Document
-from shared.plumbing.journal_stream import JournalStream, StreamEnded
+from shared.plumbing.journal import DECIDED_WITHIN
+from shared.plumbing.journal_stream import TOLD, JournalStream, StreamEnded
 from shared.plumbing.lease import Lease, LeaseLost
 from shared.plumbing.publishing import Publisher, producing
 from shared.plumbing.telemetry import logger
@@ -28,8 +29,11 @@ from shared.plumbing.telemetry import logger
 LONGEST_PAUSE_S = 1.0
 """Between two attempts: no more is added to an outage."""
 RESCAN_MARGIN = timedelta(minutes=10)
-WATERMARK_MARGIN = timedelta(seconds=60)
-"""No transaction lives longer than MongoDB's transactionLifetimeLimitSeconds, so nothing older can still appear."""
+WATERMARK_MARGIN = DECIDED_WITHIN + timedelta(seconds=90 + 30)
+"""Nothing older can still appear. What was decided longer than DECIDED_WITHIN before the end of its writes is never
+committed, and no transaction is older than 90 s: MongoDB ends those that have lived for 60 and looks for them every 30.
+The clocks of a service's processes and of its database may be 30 s apart.
+"""
 WATERMARK_EVERY_S = 5.0
 RESCAN_PAGE = 2_000
 STORE_EVERY_S = 0.1
@@ -82,6 +86,7 @@ class Relay:
                     self._moved = time.monotonic()
                     self.active = True
                     await self._relay()
+                self.failing = None
                 await asyncio.sleep(1.0)
             except LeaseLost:
                 log.warning("another instance relays now")
@@ -168,7 +173,8 @@ class Relay:
                     acknowledged, stored_at = None, loop.time()
                 if not documents:
                     self._in_hand = 0
-                    await self._mark(publisher, asked_at)
+                    # A clock of ours that is ahead, perhaps by days, must not promise what others will still record.
+                    await self._mark(publisher, min(asked_at, stream.read_at))
 
     @contextlib.asynccontextmanager
     async def _producer(self) -> AsyncIterator[AIOKafkaProducer]:
@@ -197,10 +203,14 @@ class Relay:
             if len(page) < RESCAN_PAGE:
                 break
             last = page[-1]
-        quarantined = self._database["quarantine"].find(
-            {} if since is None else {"received": {"$gte": since - RESCAN_MARGIN}}
-        )
-        await self._send(publisher, [{"collection": "quarantine", "record": record} async for record in quarantined])
+        late: Document = {} if since is None else {"received": {"$gte": since - RESCAN_MARGIN}}
+        letters: list[Document] | None = None
+        while letters is None or len(letters) == RESCAN_PAGE:
+            behind = {"_id": {"$gt": letters[-1]["_id"]}} if letters else {}
+            found = self._database["quarantine"].find({**late, **behind}, dict.fromkeys(TOLD, 1)).sort([("_id", 1)])
+            letters = await found.limit(RESCAN_PAGE).to_list()
+            await self._send(publisher, [{"collection": "quarantine", "record": letter} for letter in letters])
+            await self._renew()
 
     async def _page(self, recent: Document, last: Document | None) -> list[Document]:
         """The next records behind `last`, as of one moment: a plain scan may see revision n + 1 and have missed n."""
@@ -228,7 +238,7 @@ class Relay:
             raise LeaseLost from error
 
     async def _mark(self, publisher: Publisher, seen_at: datetime) -> None:
-        """Say how far every partition is recorded: the stream was empty at `seen_at`, older commits cannot come."""
+        """Say how far every partition is recorded: at `seen_at` the stream was empty, older commits cannot come."""
         loop_time = asyncio.get_running_loop().time()
         if loop_time - self._marked < WATERMARK_EVERY_S:
             return

@@ -1,5 +1,6 @@
 """Reading what a batch committer stored, frozen at one moment: cells, facts as of a day, pages with their changes."""
 
+from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
@@ -46,6 +47,17 @@ class MongoMoment:
 
     async def cursors(self) -> dict[TopicPartition, Cursor]:
         return await cursors_from(self._of("cursors"), self._session)
+
+    async def set_aside(self) -> dict[str, int]:
+        letters = await self._by_topic(self._database["quarantine"], {"open": True}, "$_id")
+        return dict(letters + await self._by_topic(self._of("parked"), {}, "$place"))
+
+    async def _by_topic(self, kept: Collection, which: Document, place: str) -> Counter[str]:
+        """How many of these documents there are, by the topic of their `place`."""
+        topic = {"$first": {"$split": [place, "/"]}}
+        pipeline: list[Document] = [{"$match": which}, {"$group": {"_id": topic, "count": {"$sum": 1}}}]
+        found = await kept.aggregate(pipeline, session=self._session)
+        return Counter({group["_id"]: group["count"] async for group in found})
 
     async def cells(self, wanted: CellsWanted, as_of: str | None) -> list[tuple[Cell, int]]:
         before = [f"{wanted.projection}|{','.join(cut)}|" for cut in wanted.cuts]

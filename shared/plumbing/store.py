@@ -223,6 +223,10 @@ class Moment(Protocol):
 
     async def cursors(self) -> Mapping[TopicPartition, Cursor]: ...
 
+    async def set_aside(self) -> Mapping[str, int]:
+        """Records by topic that are in no number yet, but may be: they wait for a missing revision, or for a person."""
+        ...
+
     async def cells(self, wanted: CellsWanted, as_of: str | None) -> list[tuple[Cell, int]]:
         """Cells whose sum, each with its sign, is what was recorded by the end of the day `as_of` (None: by now)."""
         ...

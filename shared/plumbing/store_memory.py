@@ -1,6 +1,7 @@
 """A store in memory, for tests: it obeys the same rules as the one on MongoDB, and never awaits anything real."""
 
 import copy
+from collections import Counter
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -18,6 +19,7 @@ from shared.plumbing.store import (
     Cursor,
     CursorMoved,
     Interrupted,
+    Kept,
     Move,
     NotNew,
     Page,
@@ -117,6 +119,10 @@ class MemoryStore:
         for slip in writes.posted:
             del self.slips_standing[slip.id]
 
+    def parked_letters(self) -> list[Kept]:
+        """Records that wait for a missing revision."""
+        return [parked.letter for parked in self._parked.values()]
+
     def contents(self) -> dict[str, Any]:
         """Everything that is determined, comparable: two stores with equal contents counted the same.
 
@@ -151,6 +157,10 @@ class _MemoryMoment:
 
     async def cursors(self) -> dict[TopicPartition, Cursor]:
         return await self._store.cursors()
+
+    async def set_aside(self) -> dict[str, int]:
+        letters = [*self._store.parked_letters(), *(one.letter for one in self._store.quarantined.values())]
+        return dict(Counter(letter.topic for letter in letters))
 
     async def cells(self, wanted: CellsWanted, as_of: str | None) -> list[tuple[Cell, int]]:
         store, found = self._store, []

@@ -11,7 +11,7 @@ import pytest
 
 from deploy.backups.putting_back import put_keys_back
 from deploy.local.anew import publish_anew
-from deploy.local.topics import events_topics
+from deploy.local.topics import journaled_topics
 from services.customer.main import build
 from services.feedback.main import build as build_feedback
 from services.reporting.main import build as build_reporting
@@ -143,7 +143,7 @@ async def test_an_older_backup_brings_nobody_back(stack: RealStack, namespace: N
         await vault.take(*SERVICES)
 
     await vault.put_back(backup, *SERVICES)
-    await publish_anew(stack.kafka, stack.mongo, events_topics(namespace.topics), namespace.database_prefix)
+    await publish_anew(stack.kafka, stack.mongo, journaled_topics(namespace.topics), namespace.database_prefix)
     async with installation(settings) as here:
         shown = await text_of([(getattr(here, service.service.name), place) for service, place in places])
         assert [one for one in (*PERSONAL, COMPANY) if one in shown] == []

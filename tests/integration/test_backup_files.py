@@ -15,7 +15,7 @@ from deploy.backups import putting_back, taking
 from deploy.backups.archive import MANIFEST, newest, opened
 from deploy.backups.drilling import drill
 from deploy.local.anew import publish_anew
-from deploy.local.topics import events_topics
+from deploy.local.topics import journaled_topics
 from deploy.local.trouble import CannotContinue
 from shared.plumbing.audit.trail import LINES
 from shared.plumbing.journal import Ledger, Stale
@@ -193,7 +193,7 @@ async def test_what_is_half_restored_stays_so_when_topics_are_published_anew(
 ) -> None:
     with pytest.raises(RuntimeError):
         await asyncio.to_thread(_interrupted, vault, "reporting")
-    await publish_anew(stack.kafka, stack.mongo, events_topics(namespace.topics), vault.prefix)
+    await publish_anew(stack.kafka, stack.mongo, journaled_topics(namespace.topics), vault.prefix)
     assert await is_refused(ledger.client[f"{vault.prefix}reporting"])
 
 

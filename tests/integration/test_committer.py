@@ -263,6 +263,15 @@ async def test_later_revisions_wait_for_the_missing_one(world: World) -> None:
     assert (await world.count("complaints_opened"), await world.count("sla_kept")) == (2, 0)
 
 
+async def test_what_may_still_be_counted_is_told_by_topic(world: World) -> None:
+    teller = Teller()
+    teller.tell("k", ComplaintOpened(case_id="k", opened_at=NOON))
+    closed = teller.tell("k", CaseClosed(case_id="k", at=NOON, sla_kept=True))
+    await world.committer().take({**surveys(b"not json", responded(teller, "r")), CASES: [letter(CASES, 0, closed)]})
+    async with world.shelves.moment() as moment:
+        assert await moment.set_aside() == {SURVEYS.topic: 1, CASES.topic: 1}
+
+
 async def test_a_parked_event_of_a_later_batch_is_applied_with_the_missing_one(world: World) -> None:
     teller = Teller()
     opened = teller.tell("k", ComplaintOpened(case_id="k", opened_at=NOON))

@@ -17,7 +17,7 @@ from shared.contracts.envelope import Envelope
 from shared.plumbing.clock import ManualClock
 from shared.plumbing.commands import Asked, carry_out, prepare_commands
 from shared.plumbing.hiding import open_documents
-from shared.plumbing.journal import Cause, Draft, Ledger, Loaded, Stale, in_transaction
+from shared.plumbing.journal import DECIDED_WITHIN, Cause, Draft, Ledger, Loaded, Stale, in_transaction
 from shared.plumbing.problems import Problem
 from tests.support import ledgers
 from tests.support.ledgers import EVENTS, Account, booking, cancelling, carried_out, decided, opening, stored
@@ -110,6 +110,18 @@ async def test_a_late_writer_of_a_changed_state_is_stale(ledger: Ledger) -> None
     with pytest.raises(Stale):
         await ledger.commit(late)
     assert await everything(ledger) == before
+
+
+async def test_what_was_decided_long_ago_is_not_recorded(ledger: Ledger) -> None:
+    """Paused in between, it would be recorded on a day that watermarks have called complete."""
+    late = await decided(ledger, booking("a", "e1", 1))
+    assert isinstance(ledger.clock, ManualClock)
+    ledger.clock.advance(DECIDED_WITHIN + timedelta(seconds=1))
+    with pytest.raises(Stale):
+        await ledger.commit(late)
+    assert await journal(ledger, "a") == []
+    await carried_out(ledger, booking("a", "e1", 1))
+    assert len(await journal(ledger, "a")) == 2
 
 
 @pytest.mark.parametrize(

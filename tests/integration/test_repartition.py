@@ -14,7 +14,7 @@ from deploy.local.anew import publish_anew
 from deploy.local.places import ROOT
 from deploy.local.state import refuse_without_data
 from deploy.local.system import System, whole_system
-from deploy.local.topics import events_topics, existing_topics, plan
+from deploy.local.topics import existing_topics, journaled_topics, plan
 from deploy.local.trouble import CannotContinue
 from tests.support.eventually import eventually
 
@@ -69,7 +69,7 @@ async def test_other_partitions_and_the_same_numbers(tmp_path: Path, monkeypatch
         before = await numbers(system)
         monkeypatch.setattr("deploy.local.anew.STOPPED_WITHIN_S", 0)
         with pytest.raises(CannotContinue, match="survey, reporting still runs: stop every service first"):
-            await publish_anew(system.kafka, system.mongo, events_topics(plan(partitions=5)), "manyi-")
+            await publish_anew(system.kafka, system.mongo, journaled_topics(plan(partitions=5)), "manyi-")
     status, said = await manyi_repartition(data, 5)
     assert (status, "Start with MANYI_PARTITIONS=5" in said) == (0, True), said
     monkeypatch.setenv("MANYI_PARTITIONS", "5")

@@ -34,9 +34,14 @@ class Disk:
         self.inserts: list[Insert] = []
         self.forgotten = 0
 
+    @property
+    def time(self) -> Timestamp:
+        """As an answer of the database says it."""
+        return Timestamp(int(self._clock.now().timestamp()), 1)
+
     def insert(self, collection: str, document: Document) -> None:
         self.collections.setdefault(collection, {})[document["_id"]] = document
-        self.inserts.append(Insert(collection, document, Timestamp(int(self._clock.now().timestamp()), 1)))
+        self.inserts.append(Insert(collection, document, self.time))
 
 
 class MemoryDatabase:
@@ -87,7 +92,8 @@ class MemoryDatabase:
             {"ns": {"coll": insert.collection}, "fullDocument": insert.document, "clusterTime": insert.committed}
             for insert in found
         ]
-        return {"cursor": {"id": cursor, "nextBatch": batch, "postBatchResumeToken": at + len(found)}}
+        answer = {"id": cursor, "nextBatch": batch, "postBatchResumeToken": at + len(found)}
+        return {"cursor": answer, "operationTime": self.disk.time}
 
     def _refuse_forgotten(self, at: int) -> None:
         if at < self.disk.forgotten:

@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 
 from shared.contracts.envelope import parse_moment
+from shared.plumbing.clock import Clock
 from shared.plumbing.publishing import partition_of
 from shared.plumbing.relay import Relay
 from tests.support.gate import Gate
@@ -28,7 +29,20 @@ EVENTS, LETTERS, MARKS = "events", "letters", "marks"
 PARTITIONS = 2
 PACKED = 2
 """Records that one pack holds."""
+LATEST_S = 179
+"""So long after it was decided an event may be committed (see WATERMARK_MARGIN)."""
 whos = st.integers(0, 1)
+
+
+@dataclass(frozen=True)
+class ClockAhead:
+    """A process's clock that is wrong."""
+
+    right: Clock
+    by: timedelta
+
+    def now(self) -> datetime:
+        return self.right.now() + self.by
 
 
 @dataclass(frozen=True)
@@ -139,27 +153,31 @@ class Mishaps(RuleBasedStateMachine):
         self.loop = PatientLoop()
         self.disk = Disk(self.loop)
         self.topics = Topics()
+        self.started: list[SteppedRelay] = []
         self.tasks: list[asyncio.Task[None]] = []
         self.latest: dict[str, datetime] = {}
         self.revisions: dict[str, int] = {}
         self.relays = [self.start(), self.start()]
 
-    def start(self) -> Gate:
-        """A new process, running up to its first step."""
+    def start(self, ahead: timedelta = timedelta()) -> Gate:
+        """A new process, its clock so far ahead, running up to its first step."""
         gate = Gate()
         database: Any = MemoryDatabase(self.disk, gate)
         relay = self.relay_class(
-            database, database, self.loop,
+            database, database, ClockAhead(self.loop, ahead),
             kafka="", events_topic=EVENTS, dead_letters_topic=LETTERS, watermarks_topic=MARKS, service="test",
         )  # fmt: skip
         relay.topics, relay.gate = self.topics, gate
+        self.started.append(relay)
         self.tasks.append(self.loop.create_task(relay.run()))
         self.loop.run_until_complete(gate.moved.wait())
         return gate
 
-    @rule(subject=st.sampled_from("abd"), late=st.integers(0, 50), ahead=st.sampled_from([0, 0, 0, 2 * 24 * 3600]))
+    @rule(
+        subject=st.sampled_from("abd"), late=st.integers(0, LATEST_S), ahead=st.sampled_from([0, 0, 0, 2 * 24 * 3600])
+    )
     def record(self, subject: str, late: int, ahead: int) -> None:
-        """A transaction commits; its event was recorded a little earlier, or by a clock that was ahead."""
+        """A transaction commits; its event was recorded some time earlier, or by a clock that was ahead."""
         moment = self.loop.now() + timedelta(seconds=ahead - late)
         self.latest[subject] = recorded = max(moment, self.latest.get(subject, moment))
         self.revisions[subject] = revision = self.revisions.get(subject, 0) + 1
@@ -183,10 +201,10 @@ class Mishaps(RuleBasedStateMachine):
         """The next step fails, or its answer is lost."""
         self.let_go(who, trouble=True)
 
-    @rule(who=whos)
-    def die(self, who: int) -> None:
-        """kill -9 wherever it stands."""
-        self.relays[who] = self.start()
+    @rule(who=whos, ahead=st.sampled_from([timedelta(), timedelta(days=2)]))
+    def die(self, who: int, ahead: timedelta) -> None:
+        """kill -9 wherever it stands; its successor's clock may be wrong."""
+        self.relays[who] = self.start(ahead)
 
     @rule(seconds=st.sampled_from([1.0, 4.0, 11.0, 70.0]))
     def wait(self, seconds: float) -> None:
@@ -265,8 +283,30 @@ def quiet() -> Iterator[None]:
     structlog.reset_defaults()
 
 
+@pytest.fixture(autouse=True)
+def short_pages(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("shared.plumbing.relay.RESCAN_PAGE", 2)
+
+
 def test_nothing_is_skipped_under_mishaps_in_any_order() -> None:
     run_state_machine_as_test(Mishaps, settings=CHECKS)
+
+
+def test_who_stands_by_after_trouble_has_none_any_more() -> None:
+    world = Mishaps()
+    try:
+        world.go(0, 10)
+        world.trouble(0)
+        former, other = world.started
+        assert former.failing is not None
+        world.wait(11.0)
+        world.go(1, 20)
+        assert other.active
+        world.go(0, 3)
+        assert not former.active
+        assert [one.failing for one in world.started] == [None, None]
+    finally:
+        world.teardown()
 
 
 class HastyRelay(SteppedRelay):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from deploy.local.topics import DAY_MS, difference, plan, plan_from_environment
+from deploy.local.topics import DAY_MS, difference, journaled_topics, plan, plan_from_environment
 from deploy.local.trouble import CannotContinue
 from shared.contracts.catalogue import INTAKE_DAYS, QUARANTINE_DAYS
 
@@ -25,6 +25,17 @@ def test_the_plan() -> None:
     assert topics["manyi-customer-intake"].settings["retention.ms"] == str(INTAKE_DAYS * DAY_MS)
     assert topics["manyi-dead-letters"].settings["retention.ms"] == str(QUARANTINE_DAYS * DAY_MS)
     assert topics["manyi-watermarks"].settings == {"cleanup.policy": "compact"}
+
+
+def test_what_is_promised_of_events_goes_with_them() -> None:
+    """A watermark of before, heard late, would call days final while their events are still being said again."""
+    assert [topic.name for topic in journaled_topics(plan())] == [
+        "manyi-customer-events",
+        "manyi-survey-events",
+        "manyi-feedback-events",
+        "manyi-reporting-events",
+        "manyi-watermarks",
+    ]
 
 
 def test_the_environment_chooses_prefix_and_partitions(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -38,10 +38,17 @@ class NumberAnswer(BaseModel):
     period: Annotated[dict[str, str | None], Field(description="local days, from included, to excluded")]
     as_of: Annotated[str | None, Field(description="what was recorded by the end of this day; null: by now")]
     provisional: Annotated[
-        bool, Field(description="false once every topic is counted beyond the end of `as_of`; live numbers always are")
+        bool,
+        Field(
+            description="false once every topic is counted beyond the end of `as_of` and none of its records is set "
+            "aside; live numbers always are"
+        ),
     ]
     watermark: Annotated[
-        dict[str, Any], Field(description="per topic: counted through which recording time, records behind")
+        dict[str, Any],
+        Field(
+            description="per topic: counted through which recording time, records behind; with as_of: records set aside"
+        ),
     ]
     source: Annotated[str, Field(description="cells: kept ready; facts: computed from every fact for this question")]
     total: Figure
@@ -74,8 +81,9 @@ def routes(office: Office, watermarks: Watermarks, zone: ZoneInfo) -> APIRouter:
             raise LookupError(f"no projection {asked.metric.projection}")
         async with counting.shelves.moment() as moment:
             cursors = await moment.cursors()
+            aside = None if asked.as_of is None else await moment.set_aside()  # what is live is provisional anyway
             found = await number(moment, projection, office.cuts, asked)
-        counted = await watermarks.counted(cursors)
+        counted = await watermarks.counted(cursors, aside)
         return {
             "metric": asked.metric.name,
             "definition": counting.catalogue.definition.label,
@@ -99,9 +107,14 @@ def figure(answer: Answer) -> dict[str, Any]:
 
 
 def provisional(as_of: str | None, counted: Mapping[str, Counted], zone: ZoneInfo) -> bool:
-    """Whether what was recorded by the end of that day may not all be counted yet (METRICS, general rule b)."""
+    """Whether what was recorded by the end of that day may not all be counted yet (METRICS, general rule b).
+
+    What is set aside may have been recorded on any day; it counts there once a person has it taken again.
+    """
     if as_of is None:
         return True
     day_after = datetime.fromisoformat(as_of) + timedelta(days=1)
     end = day_after.replace(tzinfo=zone)
-    return any(state.final_through is None or state.final_through < end for state in counted.values())
+    return any(
+        state.final_through is None or state.final_through < end or state.set_aside != 0 for state in counted.values()
+    )

@@ -7,12 +7,13 @@ one that was read makes commit order and revision order the same.
 
 from shared.plumbing.journal.documents import head_of, part_of
 from shared.plumbing.journal.drafts import Draft
-from shared.plumbing.journal.ledger import Ledger
+from shared.plumbing.journal.ledger import DECIDED_WITHIN, Ledger
 from shared.plumbing.journal.saying import EventTooLarge
 from shared.plumbing.journal.tasks import OWNER, Aggregate, Cause, Loaded, Task
 from shared.plumbing.journal.transaction import OutcomeUnknown, Stale, in_transaction
 
 __all__ = [
+    "DECIDED_WITHIN",
     "OWNER",
     "Aggregate",
     "Cause",

@@ -1,7 +1,7 @@
 """State documents and journal of one service: load, decide, commit."""
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from pymongo import DeleteOne, ReplaceOne
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from shared.plumbing.grouping import Groups
 
 UNSEALED = {"$unset": {"sealed": "", "person": "", "blind": ""}}
+DECIDED_WITHIN = timedelta(seconds=60)
+"""What was decided longer ago is not committed: how far everything is recorded has perhaps been told beyond it."""
 WITH_PAYLOADS = ("early", "quarantine", "answers")
 """Collections beside states and journal that keep what was sent or answered, sealed."""
 
@@ -125,6 +127,9 @@ class Ledger:
                 result = await self.database[collection].bulk_write(operations, ordered=False, session=session)
                 if result.deleted_count != deletes or (replaces and result.matched_count != replaces):
                     raise Stale
+            # Asked while the transaction is open, since from then on its own lifetime is what bounds a pause.
+            if any(record["recorded"] < self.clock.now() - DECIDED_WITHIN for record in draft.journal):
+                raise Stale
 
         try:
             await in_transaction(self.client, body)
