@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Generic, TypeVar
 
-from pymongo.errors import PyMongoError
+from pymongo.errors import ConnectionFailure
 
 from shared.contracts.state import State
 from shared.plumbing.database import Document
@@ -100,7 +100,7 @@ class Groups:
         """Settle a group; when it fails for a reason that may lie with one of them, each is tried alone."""
         try:
             await settle(group, self._attempt)
-        except (Stale, OutcomeUnknown, PyMongoError) as error:
+        except (Stale, OutcomeUnknown, ConnectionFailure) as error:
             _fail(group, error)
         except Exception as error:  # noqa: BLE001 - given to whom it concerns
             if len(group) == 1:

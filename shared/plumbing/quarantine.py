@@ -1,7 +1,8 @@
 """What is set aside: records that a subscriber could not take, sealed in the `quarantine` of its service.
 
 A document's name is the record's place, so a record delivered again is set aside once; it keeps that name when a
-person has decided about it. Open letters expire with their payload, verdicts stay.
+person has decided about it. Open letters expire with their payload, verdicts stay, but for one: what was taken again
+and had to wait may be refused after all, and is then an open letter once more.
 """
 
 import base64
@@ -68,7 +69,12 @@ def setting_aside(seal: Seal, letter: DeadLetter) -> UpdateOne:
 
 
 def _unless_there(letter: DeadLetter, document: Document) -> UpdateOne:
-    return UpdateOne({"_id": letter.place}, {"$setOnInsert": document}, upsert=True)
+    """Also where it stands there as taken again, but early: what it waited for has come and was its end."""
+    absent = {"$eq": [{"$type": "$open"}, "missing"]}
+    waited = {"$and": [{"$eq": ["$open", False]}, {"$eq": ["$outcome", "early"]}]}
+    anew = {"$mergeObjects": [{"$literal": document}, {"_id": "$_id"}]}
+    kept = {"$cond": [{"$or": [absent, waited]}, anew, "$$ROOT"]}
+    return UpdateOne({"_id": letter.place}, [{"$replaceWith": kept}], upsert=True)
 
 
 def _document(letter: DeadLetter) -> Document:

@@ -80,13 +80,15 @@ class Reaction:
     async def take(self, batch: Batch) -> Offsets:
         """Act on one poll. Raises TooManyDeadLetters, Stale and database errors; then it is called again."""
         items = [self._read(_item(record)) for records in batch.values() for record in records]
-        streak = self._streak.after((item.place, item.unread) for item in items)
+        streak = self._streak
+        length = streak.after((item.place, item.unread) for item in items)
         await settle([item for item in items if item.told is not None or item.unread is not None], self._attempt)
-        self._streak.goes_on(streak)
+        streak.goes_on(length)
         return {partition: records[-1].offset + 1 for partition, records in batch.items()}
 
     def forget(self) -> None:
         """Nothing is assumed about partitions here: what was created tells what was heard."""
+        self._streak = self._streak.anew()
 
     async def retry(self, letter: DeadLetter, settled: Settled) -> Retried:
         """Act on a dead letter as if it had just come. Raises Stale, also when somebody else settled it meanwhile."""

@@ -1,5 +1,6 @@
 """Counting dead letters after all: on the path of the batch committer, but behind the cursors."""
 
+import asyncio
 from collections.abc import Sequence
 
 from aiokafka import TopicPartition
@@ -19,12 +20,13 @@ from shared.plumbing.store_documents import place_name
 
 
 class Recount:
-    """Counts single records in one projection set. Its store must be its own: a store has one transaction at a time."""
+    """Counts single records in one projection set, one after another: its own store has one transaction at a time."""
 
     def __init__(self, counter: Counter, store: Store, clock: Clock) -> None:
         self._counter = counter
         self._store = store
         self._clock = clock
+        self._counting = asyncio.Lock()
 
     async def count(self, record: Kept) -> Retried:
         """Count it unless its subject's guard is beyond it; what cannot be counted still, changes nothing.
@@ -32,6 +34,10 @@ class Recount:
         The cursor is compared and its epoch ended in the same transaction: whoever counts the partition meanwhile
         makes this Stale, or is made to claim again and to read what was written here.
         """
+        async with self._counting:
+            return await self._count(record)
+
+    async def _count(self, record: Kept) -> Retried:
         place = TopicPartition(record.topic, record.partition)
         (handed,) = read_all(self._counter, [record])
         if handed.unreadable is not None:

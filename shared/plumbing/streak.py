@@ -26,6 +26,10 @@ class Streak:
                 )
         return length
 
+    def anew(self) -> "Streak":
+        """One for when records may come again: what was met already is not to be counted twice."""
+        return Streak(self._most)
+
     def goes_on(self, length: int) -> None:
         """The records that made it so long are dealt with."""
         self._length = length

@@ -16,6 +16,7 @@ from shared.contracts.state import State
 from shared.plumbing.commands import perform
 from shared.plumbing.database import Collection, Document
 from shared.plumbing.journal import Aggregate, Cause, Ledger, Stale, Task
+from shared.plumbing.lease import CLOCKS_APART
 from shared.plumbing.telemetry import logger
 
 S = TypeVar("S", bound=State)
@@ -36,9 +37,13 @@ def come_by(now: datetime) -> Document:
 
 
 async def leased(ledger: Ledger, work: str, holder: str) -> bool:
-    """Whether this process does the work from now on, for as long as it asks again before the lease ends."""
+    """Whether this process does the work from now on, for as long as it asks again before the lease ends.
+
+    A lease that ends later than one taken now could was taken by a clock that was ahead, and holds up nobody.
+    """
     now = ledger.clock.now()
-    mine = {"_id": work, "$or": [{"until": {"$lte": now}}, {"holder": holder}]}
+    astray = {"until": {"$gt": now + LEASE + CLOCKS_APART}}
+    mine = {"_id": work, "$or": [{"until": {"$lte": now}}, {"holder": holder}, astray]}
     taken = {"$set": {"holder": holder, "until": now + LEASE}}
     try:
         await ledger.database["leases"].update_one(mine, taken, upsert=True)

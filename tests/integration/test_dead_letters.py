@@ -140,6 +140,25 @@ async def test_what_a_retried_record_refers_to_may_still_be_missing(ledger: Ledg
     assert types["unknown"]["rejected"] == 0
 
 
+async def test_what_waited_after_a_retry_and_is_refused_at_last_is_an_open_letter_again(ledger: Ledger) -> None:
+    """Two systems cancel one entry before it is booked: one of the two comes too late."""
+    cancels = [event("c1", "entry.cancelled").replace(b"shop", name) for name in (b"shop", b"till")]
+    await (await ledgers.desk(ledger, [])).take(batch(*cancels, event("b1", amount=5)))
+    desk = await ledgers.desk(ledger)
+    letters = letters_of(ledger, desk)
+    for offset in (0, 1):
+        assert (await letters.retry(f"intake/0/{offset}", "kim"))["outcome"] == "early"
+    assert (await letters.retry("intake/0/2", "kim"))["outcome"] == "accepted"
+    (refused,) = (await letters.page(settled=False, topic=None, after=None, limit=9))["letters"]
+    assert "cancelled already" in refused["reason"]
+    shown = await letters.one(refused["id"], payload=True, actor="kim")
+    assert json.loads(shown["payload"])["data"] == {"account": "a", "entry": "e1"}
+    assert (await letters.retry(refused["id"], "kim"))["outcome"] == "rejected"
+    assert (await letters.discard(refused["id"], "twice", "kim"))["state"] == "discarded"
+    await desk.take(batch(event("c1", "entry.cancelled"), event("b1", amount=5), first=3))
+    assert await open_letters(ledger.database) == 0
+
+
 async def test_attributes_in_headers_are_kept_with_the_record(ledger: Ledger) -> None:
     names = {"specversion": "1.0", "id": "b1", "source": "shop", "type": "entry.booked"}
     headers = [(f"ce_{name}", text.encode()) for name, text in names.items()]
@@ -191,6 +210,10 @@ async def test_too_much_poison_in_a_row_stops_the_desk_and_sets_nothing_aside(le
     assert await open_letters(ledger.database) == 3
     await desk.take(batch(b"no", event("b2", amount=1), first=4))
     assert await open_letters(ledger.database) == 4
+    await desk.take(batch(b"no", b"no", first=6))
+    desk.forget()
+    await desk.take(batch(b"no", b"no", first=6))  # delivered again after a rebalance: still two in a row
+    assert await open_letters(ledger.database) == 6
 
 
 class Reports:
@@ -279,6 +302,34 @@ async def test_a_retry_that_breaks_off_after_counting_counts_once(reports: Repor
     assert (await reports.count("sla_kept"), await open_letters(ledger.database)) == (100, 1)
     assert (await reports.letters.retry(f"{CASES.topic}/3/1", "kim"))["outcome"] == "duplicate"
     assert (await reports.count("sla_kept"), await open_letters(ledger.database)) == (100, 0)
+
+
+async def test_retries_at_the_same_time_do_not_get_in_one_anothers_way(reports: Reports, ledger: Ledger) -> None:
+    teller = Teller()
+    opened = [teller.tell(f"k{number}", ComplaintOpened(case_id=f"k{number}", opened_at=NOON)) for number in range(4)]
+    closed = [
+        teller.tell(f"k{number}", CaseClosed(case_id=f"k{number}", at=NOON, sla_kept=True)) for number in range(4)
+    ]
+    await reports.committer(reports.old).take(told(*opened, *closed))
+    answers = await asyncio.gather(
+        *(reports.letters.retry(f"{CASES.topic}/3/{4 + number}", "kim") for number in range(4))
+    )
+    assert [answer["outcome"] for answer in answers] == ["accepted"] * 4
+    assert (await reports.count("sla_kept"), await open_letters(ledger.database)) == (100, 0)
+
+
+async def test_what_waited_after_a_retry_and_does_not_fit_is_an_open_letter_again(
+    reports: Reports, ledger: Ledger
+) -> None:
+    teller = Teller()
+    opened = teller.tell("k", ComplaintOpened(case_id="k", opened_at=NOON))
+    closed = teller.tell("k", CaseClosed(case_id="k", at=NOON.replace(year=9500), sla_kept=True))
+    await reports.committer(reports.old).take(told(closed))
+    assert (await reports.letters.retry(f"{CASES.topic}/3/0", "kim"))["outcome"] == "early"
+    await reports.committer().take(told(opened, first=1))
+    (unfit,) = (await reports.letters.page(settled=False, topic=None, after=None, limit=9))["letters"]
+    assert "outside the years" in unfit["reason"]
+    assert await reports.count("complaints_opened") == 1
 
 
 async def test_what_is_still_poison_stays(reports: Reports, ledger: Ledger) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from fastapi.responses import JSONResponse
+from pymongo.errors import BulkWriteError
 
 from shared.contracts.decision import Refusal
 from shared.plumbing.commands import Answer, Asked, carry_out, prepare_commands
@@ -87,6 +88,17 @@ async def test_one_that_fails_takes_no_other_with_it(ledger: Ledger) -> None:
     assert {name: entry.amount for name, entry in account.entries.items()} == {"e1": 5, "e4": 11}
     assert await stored(ledger, "b") is None
     assert await ledger.database["answers"].distinct("_id") == ["k1", "k4"]
+
+
+async def test_one_that_the_database_refuses_takes_no_other_with_it(ledger: Ledger) -> None:
+    """Whatever the reason: here a rule on the collection, elsewhere a document that has grown too large."""
+    await ledger.database.create_collection("entries", validator={"amount": {"$ne": 13}})
+    outcomes = await asyncio.gather(
+        *(carry_out(ledger, booking(f"a{amount}", f"e{amount}", amount), request(), told) for amount in (11, 13, 17)),
+        return_exceptions=True,
+    )
+    assert [type(outcome) for outcome in outcomes] == [Answer, BulkWriteError, Answer]
+    assert await ledger.database["accounts"].distinct("total") == [11, 17]
 
 
 async def test_what_belongs_together_is_recorded_as_a_whole_or_not_at_all(

@@ -205,6 +205,22 @@ async def test_the_sweep_leaves_what_still_waits(ledger: Ledger, desk: IntakeDes
     assert await counts(desk) == {"accepted": 1, "early": 1}
 
 
+async def test_of_many_that_waited_for_one_subject_the_sweep_wakes_the_rest(
+    ledger: Ledger, desk: IntakeDesk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However many they are, no transaction has to hold them all."""
+    names = [f"e{number}" for number in range(7)]
+    await desk.take(batch(*map(cancelled, names)))
+    monkeypatch.setattr("shared.plumbing.intake.early.AWAKENED_AT_ONCE", 2)
+    await desk.take(batch(*map(booked, names), first=7))
+    assert await counts(desk) == {"accepted": 7 + 2, "early": 5}
+    assert await desk.sweep() == 5
+    assert await counts(desk) == {"accepted": 14}
+    state = await stored(ledger, "a")
+    assert state is not None
+    assert state.total == 0
+
+
 async def test_events_that_come_at_once_do_not_lose_races_to_one_another(
     desk: IntakeDesk, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from fastapi.responses import JSONResponse
-from pymongo import DeleteOne, InsertOne
+from pymongo import DeleteOne, InsertOne, ReplaceOne, UpdateOne
 from pymongo.errors import PyMongoError
 
 from shared.contracts.decision import Refusal
@@ -125,12 +125,19 @@ async def test_what_was_decided_long_ago_is_not_recorded(ledger: Ledger) -> None
 
 
 @pytest.mark.parametrize(
-    "extra", [InsertOne({"_id": "taken"}), DeleteOne({"_id": "not there"})], ids=["insert", "delete"]
+    "extra",
+    [
+        [InsertOne({"_id": "taken"})],
+        [DeleteOne({"_id": "not there"})],
+        [ReplaceOne({"_id": "not there"}, {}), UpdateOne({"_id": "taken"}, {"$set": {"again": True}})],
+    ],
+    ids=["insert", "delete", "replacement-beside-an-update"],
 )
-async def test_another_document_that_cannot_be_written_undoes_all(ledger: Ledger, extra: Any) -> None:
+async def test_another_document_that_cannot_be_written_undoes_all(ledger: Ledger, extra: list[Any]) -> None:
     await ledger.database["more"].insert_one({"_id": "taken"})
     draft = await decided(ledger, booking("a", "e", 1))
-    draft.write("more", extra)
+    for operation in extra:
+        draft.write("more", operation)
     with pytest.raises(Stale):
         await ledger.commit(draft)
     assert await stored(ledger, "a") is None

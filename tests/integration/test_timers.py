@@ -15,7 +15,7 @@ from services.feedback.views.case_file import STORED
 from shared.contracts.decision import Said, Scene
 from shared.plumbing.clock import ManualClock
 from shared.plumbing.journal import Ledger, Task
-from shared.plumbing.timers import LEASE, Timekeeper
+from shared.plumbing.timers import LEASE, Timekeeper, leased
 from shared.policy.policies import LimitUnset
 from tests.support import ledgers
 from tests.support.deadlines import deadlines
@@ -95,6 +95,14 @@ async def test_one_that_is_refused_keeps_no_other_from_being_told(ledger: Ledger
     assert {case for case, *_ in await told(ledger)} == {"b"}
     await keeper(ledger, "any").step()
     assert {case for case, *_ in await told(ledger)} == {"a", "b"}, "told once the limit is set"
+
+
+async def test_a_lease_taken_while_a_clock_was_days_ahead_holds_up_nobody(ledger: Ledger) -> None:
+    clock(ledger).advance(timedelta(days=2))
+    assert await leased(ledger, "work", "astray")
+    clock(ledger).advance(timedelta(days=-2))
+    assert await leased(ledger, "work", "other")
+    assert not await leased(ledger, "work", "another")
 
 
 async def test_one_process_has_the_lease_until_it_runs_out(ledger: Ledger) -> None:

@@ -43,5 +43,19 @@ async def test_too_much_poison_in_a_row_is_a_fault(reaction: Reaction) -> None:
         await reaction.take({PLACE: [record(offset, b"?") for offset in range(3)]})
 
 
+async def test_poison_that_comes_again_after_a_rebalance_counts_once(
+    reaction: Reaction, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def settled(*_: object) -> None: ...
+
+    monkeypatch.setattr("shared.plumbing.reacting.settle", settled)
+    poison = [record(offset, b"?") for offset in range(3)]
+    await reaction.take({PLACE: poison[:2]})
+    reaction.forget()
+    await reaction.take({PLACE: poison[:2]})
+    with pytest.raises(TooManyDeadLetters, match="survey-events/0/2"):
+        await reaction.take({PLACE: poison[2:]})
+
+
 async def test_types_that_are_not_heard_pass_by(reaction: Reaction) -> None:
     assert await reaction.take({PLACE: [record(0, OTHER), record(1, OTHER)]}) == {PLACE: 2}

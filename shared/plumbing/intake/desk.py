@@ -76,25 +76,27 @@ class IntakeDesk:
             partition: [record for record in records if record.offset >= self._taken.get(partition, 0)]
             for partition, records in batch.items()
         }
-        ends = await asyncio.gather(*(self._take_lane(lane) for lane in lanes_of(left)), return_exceptions=True)
+        streak = self._streak
+        ends = await asyncio.gather(*(self._take_lane(lane, streak) for lane in lanes_of(left)), return_exceptions=True)
         for end in ends:
             if end is not None:
                 raise end
         self._taken.clear()
         return {partition: records[-1].offset + 1 for partition, records in batch.items()}
 
-    async def _take_lane(self, lane: Sequence[Record]) -> None:
+    async def _take_lane(self, lane: Sequence[Record], streak: Streak) -> None:
         for first in range(0, len(lane), AT_ONCE):
             records = lane[first : first + AT_ONCE]
             items = [self._reader.read(item_of(record)) for record in records]
-            streak = self._streak.after((item.place, item.unread) for item in items)
+            length = streak.after((item.place, item.unread) for item in items)
             await settle(items, self._attempt)
-            self._streak.goes_on(streak)
+            streak.goes_on(length)
             self._taken.update({TopicPartition(one.topic, one.partition): one.offset + 1 for one in records})
 
     def forget(self) -> None:
         """Nothing is assumed about partitions between batches: receipts tell what was taken."""
         self._taken.clear()
+        self._streak = self._streak.anew()
 
     async def receive(self, events: Sequence[CloudEvent]) -> list[Receipt]:
         """Take events that came over HTTP; one receipt each, in order."""

@@ -32,12 +32,12 @@ class Early:
         self._swept_to = ""
 
     async def waiting_for(self, items: Sequence[Item]) -> list[Item]:
-        """What waits for the subjects that these events are about."""
+        """What waits for the subjects that these events are about; where it is very much, the sweep finds the rest."""
         subjects = list({item.task.subject for item in items if item.task is not None and item.outcome == "accepted"})
         if not subjects:
             return []
         cursor = self._database["early"].find({"waits": {"$in": subjects}}).sort("_id", 1)
-        return await self._awaken(await cursor.to_list())
+        return await self._awaken(await cursor.limit(AWAKENED_AT_ONCE).to_list())
 
     async def _awaken(self, documents: Sequence[Document]) -> list[Item]:
         payloads = await open_payloads(self._ledger.keyring, "early", documents)

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from pymongo import DeleteOne, InsertOne, ReplaceOne
+from pymongo import DeleteOne, InsertOne, ReplaceOne, UpdateOne
 
 from shared.contracts.state import Part
 from shared.plumbing.database import Document
@@ -14,7 +14,7 @@ from shared.plumbing.sealing import BlindIndex
 
 
 def writes_of(blind: BlindIndex, draft: Draft, hidden: list[Hidden]) -> list[tuple[str, list[Any]]]:
-    """What is to be written, by collection; what must be sealed for it is added to `hidden`."""
+    """What is to be written, each part to one collection; what must be sealed for it is added to `hidden`."""
     writes: dict[str, list[Any]] = {}
     kept: dict[tuple[str, str], tuple[Document, str | None]] = {}
     left: dict[tuple[str, str], str] = {}  # what one subject gives up another may take over
@@ -50,7 +50,15 @@ def writes_of(blind: BlindIndex, draft: Draft, hidden: list[Hidden]) -> list[tup
         writes["journal"] = [InsertOne(record) for record in draft.journal]
     for collection, operations in draft.extra.items():
         writes.setdefault(collection, []).extend(operations)
-    return list(writes.items())
+    return [(collection, part) for collection, operations in writes.items() for part in _apart(operations)]
+
+
+def _apart(operations: list[Any]) -> list[list[Any]]:
+    """Updates apart from replacements: those of both that find their document are counted as one number."""
+    updates = [one for one in operations if isinstance(one, UpdateOne)]
+    if not updates or not any(isinstance(one, ReplaceOne) for one in operations):
+        return [operations]
+    return [[one for one in operations if not isinstance(one, UpdateOne)], updates]
 
 
 def tags_of(blind: BlindIndex, marks: Iterable[tuple[str, str]]) -> list[bytes]:
