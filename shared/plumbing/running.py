@@ -21,10 +21,10 @@ from shared.plumbing.app import Service
 from shared.plumbing.asyncapi import describe
 from shared.plumbing.audit.checkpoints import Checkpoints
 from shared.plumbing.keyring import keys_database
-from shared.plumbing.listening import listen
 from shared.plumbing.logs import LogBroken
 from shared.plumbing.quarantine import open_letters
 from shared.plumbing.restoring import refuse_half_restored
+from shared.plumbing.subscribing import listen
 from shared.plumbing.telemetry import SET_ASIDE, logger
 from shared.plumbing.undisturbed import undisturbed
 from shared.plumbing.watchdog import look_every, watch_hearing, watch_relay

@@ -9,7 +9,8 @@ from faststream.kafka import KafkaBroker
 
 from shared.plumbing.intake import IntakeDesk
 from shared.plumbing.journal import Ledger
-from shared.plumbing.listening import Hearing, listen
+from shared.plumbing.listening import Hearing
+from shared.plumbing.subscribing import listen
 from tests.support import ledgers
 from tests.support.eventually import eventually
 from tests.support.ledgers import stored

@@ -6,7 +6,8 @@ import pytest
 from faststream.kafka import KafkaBroker
 
 from shared.plumbing import gleaning
-from shared.plumbing.listening import Batch, Hearing, Offsets, listen
+from shared.plumbing.listening import Batch, Hearing, Offsets
+from shared.plumbing.subscribing import listen
 from tests.support.eventually import eventually
 from tests.support.stack import Namespace, RealStack
 from tests.support.topics import write

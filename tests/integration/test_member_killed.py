@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from shared.plumbing.listening import SESSION_MS
+from shared.plumbing.subscribing import SESSION_MS
 from tests.support.eventually import eventually
 from tests.support.listening_process import Telling, broker_with
 from tests.support.stack import Namespace, RealStack

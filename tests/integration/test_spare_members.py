@@ -8,7 +8,8 @@ from functools import partial
 import pytest
 from faststream.kafka import KafkaBroker
 
-from shared.plumbing.listening import Batch, Hearing, Offsets, listen
+from shared.plumbing.listening import Batch, Hearing, Offsets
+from shared.plumbing.subscribing import listen
 from tests.support.eventually import eventually
 from tests.support.stack import Namespace, RealStack
 from tests.support.topics import write

@@ -5,7 +5,8 @@ import sys
 
 from faststream.kafka import KafkaBroker
 
-from shared.plumbing.listening import Batch, Hearing, Offsets, listen
+from shared.plumbing.listening import Batch, Hearing, Offsets
+from shared.plumbing.subscribing import listen
 
 
 class Telling:
