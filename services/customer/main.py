@@ -150,7 +150,7 @@ def build(settings: Settings) -> Service:
             request_merge.routes(ledger, desk),
             unmerge_customers.routes(ledger, desk),
             merges.routes(ledger),
-            change_key_fields.routes(ledger, desk),
+            change_key_fields.routes(ledger, desk, duplicates),
             request_gift.routes(ledger, desk),
             *(request_expense.routes(ledger, desk, kind) for kind in request_expense.KINDS),
             *(decide_request.routes(ledger, desk, kind) for kind in requests.CALLED),

@@ -64,6 +64,32 @@ async def test_a_key_field_changes_once_it_is_approved_and_once_only(customer: R
         assert "华北" not in str(document)
 
 
+@pytest.mark.policy("S2-15", "S2-19")
+async def test_a_change_that_makes_a_file_like_another_is_told_of_before_it_is_decided_and_noted_after(
+    customer: Running,
+) -> None:
+    one = (await customer.client.post("/v1/customers", json=wang(ownerId="staff-1"))).json()
+    other = wang(company="恒信食品有限公司", name="李敏", phone="13700000001")
+    place = f"/v1/customers/{(await customer.client.post('/v1/customers', json=other)).json()['customerId']}"
+
+    async def pairs() -> list[int]:
+        return [found["score"] for found in (await customer.client.get("/v1/duplicates")).json()["pairs"]]
+
+    body = {"company": "华东精密仪器股份有限公司", "phone": "+8613800138000"}
+    asked = await customer.client.post(f"{place}/key-changes", json=body, headers=as_("staff-1"))
+    assert asked.status_code == 201, asked.text
+    (hit,) = asked.json()["alike"]
+    assert (hit["code"], hit["name"], hit["score"], hit["ownerId"]) == (one["code"], "华*", 100, "staff-1")
+    assert await pairs() == []
+    yes = {"decision": "approve", "step": 0}
+    decisions = f"{place}/key-changes/{asked.json()['requestId']}/decisions"
+    decided = await customer.client.post(decisions, json=yes, headers=as_("director-1"))
+    assert (decided.status_code, decided.json()["status"]) == (200, "approved"), decided.text
+    assert await pairs() == [100]
+    far = await customer.client.post(f"{place}/key-changes", json={"company": "远大机械"}, headers=as_("staff-1"))
+    assert (far.status_code, "alike" in far.json()) == (201, False), "the same phone alone is not enough"
+
+
 @pytest.mark.policy("S2-19")
 async def test_a_rejected_change_needs_a_reason_and_changes_nothing(customer: Running) -> None:
     file = (await customer.client.post("/v1/customers", json=wang())).json()
