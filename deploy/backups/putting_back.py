@@ -119,7 +119,7 @@ def _refuse_full(databases: Collection[Stored]) -> None:
     full = [one.name for one in databases if one.list_collection_names()]
     if full:
         raise CannotContinue(
-            f"{', '.join(full)} is not empty: --replace gives up what is there. Take a backup of it first if it may "
+            f"There is something in {', '.join(full)}: --replace gives it up. Take a backup of it first if it may "
             "still be wanted."
         )
 
