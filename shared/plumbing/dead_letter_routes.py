@@ -15,7 +15,7 @@ class Discard(BaseModel):
     """Why a record is given up; kept with the verdict, sealed."""
 
     model_config = ConfigDict(extra="forbid")
-    reason: Annotated[str, Field(min_length=1, max_length=1_000)]
+    reason: Annotated[str, Field(min_length=1, max_length=1_000)] = Field(examples=["测试数据，来源系统已确认"])
 
 
 def routes(letters: DeadLetters) -> APIRouter:

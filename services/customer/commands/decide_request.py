@@ -33,7 +33,7 @@ class Decision(Body):
     decision: Verdict
     step: Annotated[int, Field(ge=0)]
     cycle: Annotated[int, Field(ge=1)] = 1
-    reason: Reason | None = None
+    reason: Reason | None = Field(None, examples=["金额与合同不符，请更正"])
 
 
 class HandOver(Body):
@@ -49,20 +49,20 @@ class HandOver(Body):
 class Correction(Body):
     """What is asked for now: `amount` for each customer of a gift; what is left out stays as it was."""
 
-    amount: Annotated[int, Field(gt=0, le=10**12)] | None = None
+    amount: Annotated[int, Field(gt=0, le=10**12)] | None = Field(None, examples=[28_000])
     note: Reason | None = None
 
 
 class Withdrawal(Body):
     """Why, if there is something to say."""
 
-    reason: Reason | None = None
+    reason: Reason | None = Field(None, examples=["客户改期"])
 
 
 class Settlement(Body):
     """What was spent in the end, in minor currency units; at most what was approved."""
 
-    spent: Annotated[int, Field(ge=0, le=10**12)]
+    spent: Annotated[int, Field(ge=0, le=10**12)] = Field(examples=[26_500])
 
 
 def routes(ledger: Ledger, desk: Desk, kind: Kind) -> APIRouter:

@@ -38,7 +38,7 @@ class OpenOpportunity(Body):
 class MoveOpportunity(Body):
     """Another stage, amount or day; what is left out stays."""
 
-    stage: Code | None = None
+    stage: Code | None = Field(None, examples=["proposed"])
     amount: Amount | None = None
     expected_close: date | None = None
     note: Text | None = None

@@ -38,13 +38,13 @@ class GrantEntitlement(Body):
 class UseEntitlement(Body):
     """For what; an order number of another system stays here, sealed."""
 
-    used_for: Annotated[str, Field(max_length=200)] | None = None
+    used_for: Annotated[str, Field(max_length=200)] | None = Field(None, examples=["SO-2026-118"])
 
 
 class RevokeEntitlement(Body):
     """Why."""
 
-    reason: Reason
+    reason: Reason = Field(examples=["信用已下调"])
 
 
 def routes(ledger: Ledger, desk: Desk) -> APIRouter:

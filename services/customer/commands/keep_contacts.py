@@ -37,7 +37,7 @@ class ContactFields(Body):
 class LinkProducts(Body):
     """All product lines the person has to do with; the list replaces the one before."""
 
-    product_lines: Annotated[list[Code], Field(max_length=200)]
+    product_lines: Annotated[list[Code], Field(max_length=200)] = Field(examples=[["spindles", "bearings"]])
 
 
 def routes(ledger: Ledger, desk: Desk) -> APIRouter:

@@ -70,7 +70,7 @@ class AdjustPlan(Body):
 class TakeStep(Body):
     """What came of it."""
 
-    note: Text | None = None
+    note: Text | None = Field(None, examples=["已回访，客户满意"])
 
 
 class ReviewRelation(Body):

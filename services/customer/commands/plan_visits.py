@@ -47,13 +47,13 @@ class PlanDecision(Body):
 
     decision: Verdict
     cycle: Annotated[int, Field(ge=1)] = 1
-    reason: Reason | None = None
+    reason: Reason | None = Field(None, examples=["与展会同日，请改期"])
 
 
 class CorrectedPlan(Body):
     """When now; who goes and what for stay as they were unless named."""
 
-    planned_for: Moment
+    planned_for: Moment = Field(examples=["2026-12-08T09:30:00+08:00"])
     staff_id: Code | None = None
     purpose: Text | None = None
 
@@ -61,7 +61,7 @@ class CorrectedPlan(Body):
 class Cancellation(Body):
     """Why it does not take place."""
 
-    reason: Annotated[str, Field(min_length=1, max_length=2_000)]
+    reason: Annotated[str, Field(min_length=1, max_length=2_000)] = Field(examples=["客户改期"])
 
 
 class Completion(Body):

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends
 from fastapi.responses import JSONResponse
+from pydantic import Field
 
 from services.survey.model.addressee import PURPOSE, Addressee, invite
 from services.survey.views.campaigns import STORED as CAMPAIGNS
@@ -23,7 +24,7 @@ from shared.plumbing.settings import Settings
 class InvitePerson(Body):
     """Whom to ask: a contact of the customer, or else the customer."""
 
-    customer_id: Code
+    customer_id: Code = Field(examples=["5f0c2a9be1d84c7796a3b0d2e4f81c65"])
     contact_id: Code | None = None
 
 
