@@ -18,6 +18,7 @@ from shared.plumbing.access.guard import guard_for
 from shared.plumbing.app import Service
 from shared.plumbing.audit import routes as audit_routes
 from shared.plumbing.closed_connections import tell_closed_connections
+from shared.plumbing.one_write import WholeAnswers
 from shared.plumbing.problems import PROBLEM_RESPONSES, StrictBodies, answer_problems
 from shared.plumbing.running import VERSION, Running
 from shared.plumbing.settings import Settings
@@ -106,6 +107,7 @@ def serve(build: Callable[[Settings], Service]) -> None:
             app,
             host=settings.host,
             port=settings.port,
+            http=WholeAnswers,
             log_config=None,
             access_log=False,
             timeout_graceful_shutdown=10,
